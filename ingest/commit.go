@@ -1,0 +1,184 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+)
+
+// group is what a batch of messages adds up to.
+type group struct {
+	readings []telemetry.Reading
+	topics   []int // for each reading, the index of its message in the batch
+	events   []telemetry.Event
+	rejected []Rejected
+	days     []telemetry.DeviceDay
+	enroll   []devices.Ref
+}
+
+// commit puts a batch on disk, step by step, and then acknowledges it. A step
+// that fails is repeated until it succeeds: its messages stay unacknowledged
+// meanwhile, and later ones wait in their senders once the budget is full. The
+// steps are safe to repeat, also by the redelivery after a crash between two of
+// them.
+func (p *Pipeline) commit(ctx context.Context, batch []item) error {
+	began := p.opts.Now()
+	g := p.gather(batch)
+	var appended telemetry.Appended
+	var inserted int
+	steps := []step{
+		{"registry", len(g.enroll) > 0, func() error { return p.opts.Directory.Enroll(ctx, g.enroll) }},
+		{"store", len(g.readings) > 0, func() (err error) {
+			appended, err = p.opts.Store.Append(ctx, g.readings)
+			return err
+		}},
+		// After the readings, so that a job never takes a day off the list
+		// before the data is there; before the acknowledgement, so that a crash
+		// in between is mended by the redelivery.
+		{"journal", len(g.days) > 0, func() error { return p.opts.Journal.MarkDirty(ctx, g.days) }},
+		{"journal", len(g.events) > 0, func() (err error) {
+			inserted, err = p.opts.Journal.AppendEvents(ctx, g.events)
+			return err
+		}},
+	}
+	for _, s := range steps {
+		if err := p.persist(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, r := range appended.Rejected {
+		g.rejected = append(g.rejected, refusedByStore(batch[g.topics[r.Index]], &g.readings[r.Index], r.Reason))
+	}
+	if err := p.persist(ctx, step{"quarantine", len(g.rejected) > 0, func() error { return p.opts.Quarantine.Put(ctx, g.rejected) }}); err != nil {
+		return err
+	}
+	p.books.settle(appended.New+inserted, appended.Merged+len(g.events)-inserted, len(g.rejected))
+	p.acknowledge(batch)
+	p.opts.Metrics.committed(batch, &g, began, p.opts.Now())
+	return nil
+}
+
+func (p *Pipeline) acknowledge(batch []item) {
+	var cost int64
+	for i := range batch {
+		cost += batch[i].cost
+		if done := batch[i].msg.Done; done != nil {
+			done(Outcome{Refused: batch[i].refused})
+		}
+	}
+	p.budget.Release(cost)
+}
+
+func (p *Pipeline) gather(batch []item) group {
+	n := 0
+	for i := range batch {
+		n += len(batch[i].decoded.Readings)
+	}
+	g := group{readings: make([]telemetry.Reading, 0, n), topics: make([]int, 0, n)}
+	days := make(map[telemetry.DeviceDay]struct{})
+	enroll := make(map[devices.Ref]struct{})
+	for i := range batch {
+		it := &batch[i]
+		last := telemetry.DeviceDay{}
+		for _, r := range it.decoded.Readings {
+			g.readings = append(g.readings, r)
+			g.topics = append(g.topics, i)
+			if d := (telemetry.DeviceDay{Kind: r.Kind, Device: r.Device, Day: telemetry.DayOf(r.TS)}); d != last {
+				days[d] = struct{}{}
+				last = d
+			}
+		}
+		g.events = append(g.events, it.decoded.Events...)
+		for _, f := range it.decoded.Faults {
+			g.rejected = append(g.rejected, it.reject(f))
+		}
+		if it.enroll {
+			enroll[it.topic.Device] = struct{}{}
+		}
+	}
+	for d := range days {
+		g.days = append(g.days, d)
+	}
+	for ref := range enroll {
+		g.enroll = append(g.enroll, ref)
+	}
+	return g
+}
+
+func (it *item) reject(f wire.Fault) Rejected {
+	device := ""
+	if it.topic.Device != (devices.Ref{}) {
+		device = it.topic.Device.String()
+	}
+	// What a gzip stream unpacks to may be far larger than what was sent.
+	raw := f.Raw
+	if len(raw) > len(it.msg.Payload) {
+		raw = it.msg.Payload
+	}
+	return Rejected{
+		ReceivedAt: time.UnixMilli(it.msg.ReceivedMS).UTC(),
+		Topic:      it.msg.Topic,
+		Device:     device,
+		Principal:  it.msg.Principal.Name,
+		Reason:     f.Reason,
+		Detail:     f.Detail,
+		Payload:    raw,
+	}
+}
+
+func refusedByStore(it item, r *telemetry.Reading, reason string) Rejected {
+	rejected := it.reject(wire.Fault{Reason: wire.ReasonRefused, Detail: reason})
+	rejected.Payload = wire.AppendReading(nil, r)
+	return rejected
+}
+
+// step is one write of a commit, and what it writes to.
+type step struct {
+	to     string
+	needed bool
+	do     func() error
+}
+
+// The pauses between two tries of a step.
+const (
+	firstPause = 50 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
+
+// persist repeats s until it succeeds or ctx ends.
+func (p *Pipeline) persist(ctx context.Context, s step) error {
+	if !s.needed {
+		return nil
+	}
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		err := s.do()
+		if err == nil {
+			if p.trouble.clear() {
+				p.opts.Logger.Info("commit resumed", "to", s.to)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("commit to %s: %w", s.to, ctx.Err())
+		}
+		if p.trouble.set(fmt.Sprintf("%s: %v", s.to, err), p.opts.Now()) {
+			p.opts.Logger.Error("commit is stuck; nothing is acknowledged until it succeeds", "to", s.to, "err", err)
+		}
+		p.opts.Metrics.retried(s.to)
+		wait := pause
+		var advice *telemetry.RetryAfter
+		if errors.As(err, &advice) && advice.After > wait {
+			wait = min(advice.After, time.Minute)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return fmt.Errorf("commit to %s: %w", s.to, ctx.Err())
+		}
+	}
+}

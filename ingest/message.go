@@ -1,0 +1,41 @@
+// Package ingest takes messages apart, checks them, and commits what they hold
+// before it acknowledges them. What can't be stored goes to quarantine with its
+// reason; every record is accounted for.
+//
+// It knows no network and no engine: sources (ingest/broker, ingest/mqtt) hand
+// it messages, stores and journals stand behind the interfaces in ports.go.
+package ingest
+
+import (
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+)
+
+// Principal is who sent a message.
+type Principal struct {
+	Name    string      // user name or client id, for the quarantine
+	Device  devices.Ref // the authenticated device; zero where there is none
+	Trusted bool        // may speak for every device: the source has done the checking, or does without
+}
+
+// Message is one publish.
+type Message struct {
+	Topic       string
+	Payload     []byte // not changed by the sender until Done is called
+	ReceivedMS  int64  // Unix milliseconds by the server's clock
+	Redelivered bool   // the DUP flag
+	Principal   Principal
+
+	// Done is called exactly once, after all of the message is on disk, in the
+	// order in which messages were submitted. It must not block. It is never
+	// called for a message that could not be committed before the end: such a
+	// message must stay unacknowledged, so that its sender keeps it.
+	Done func(Outcome)
+}
+
+// Outcome is what became of a committed message.
+type Outcome struct {
+	// Refused is ReasonForeign where the sender may not speak for the device,
+	// otherwise empty. Everything else that is in quarantine counts as taken.
+	Refused wire.Reason
+}

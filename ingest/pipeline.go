@@ -1,0 +1,249 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+)
+
+// ErrClosed says that the pipeline takes no more messages.
+var ErrClosed = errors.New("ingest is closed")
+
+// Options configure a pipeline. Decoder, Store, Directory, Journal, Quarantine
+// and Now are required.
+type Options struct {
+	Decoder    *wire.Decoder
+	Store      telemetry.Appender
+	Directory  Directory
+	Journal    Journal
+	Quarantine Quarantine
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Metrics    *Metrics // nil: not measured
+
+	AdmitUnknown    bool  // register unknown devices as unclaimed; otherwise quarantine what they send
+	MaxPendingBytes int64 // memory that uncommitted messages may hold; default 64 MiB
+	MaxBatch        int   // records committed at once; default 50,000
+}
+
+// Pipeline decodes messages where they arrive, commits them in groups, and
+// acknowledges each after its commit.
+//
+// The size of a group adapts by itself: while one is being committed, the next
+// gathers. An idle pipeline commits a single message at once.
+type Pipeline struct {
+	opts    Options
+	decode  chan struct{}       // slots for decoding: bounds memory that is not yet in the budget
+	budget  *semaphore.Weighted // bytes of pending messages
+	books   books
+	trouble trouble
+
+	mu     sync.Mutex
+	queue  []item
+	closed bool
+	wake   chan struct{}
+}
+
+// item is a decoded message that waits for its commit.
+type item struct {
+	msg     Message
+	topic   wire.Topic
+	decoded wire.Decoded
+	enroll  bool
+	refused wire.Reason
+	cost    int64
+}
+
+// New returns a pipeline. Run must be called for anything to be committed.
+func New(opts Options) *Pipeline {
+	if opts.MaxPendingBytes <= 0 {
+		opts.MaxPendingBytes = 64 << 20
+	}
+	if opts.MaxBatch <= 0 {
+		opts.MaxBatch = 50_000
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Pipeline{
+		opts:   opts,
+		decode: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		budget: semaphore.NewWeighted(opts.MaxPendingBytes),
+		wake:   make(chan struct{}, 1),
+	}
+}
+
+// Submit decodes m and queues it for the next commit. It blocks while the
+// pending messages fill their memory: that is the back-pressure a source passes
+// on to its senders. It returns ErrClosed or the context's error where m was not
+// taken; Done is then never called.
+//
+// Messages submitted one after the other by one goroutine are committed and
+// acknowledged in that order.
+func (p *Pipeline) Submit(ctx context.Context, m Message) error {
+	select {
+	case p.decode <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-p.decode }()
+
+	it := p.open(m)
+	it.cost = min(cost(&it), p.opts.MaxPendingBytes)
+	if err := p.budget.Acquire(ctx, it.cost); err != nil {
+		return err
+	}
+	if !p.enqueue(it) {
+		p.budget.Release(it.cost)
+		return ErrClosed
+	}
+	return nil
+}
+
+func (p *Pipeline) enqueue(it item) bool {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return false
+	}
+	// Counted under the same lock as queued, so that the committer can't settle
+	// what was not yet received.
+	p.books.receive(it.decoded.Records())
+	p.queue = append(p.queue, it)
+	p.mu.Unlock()
+	p.signal()
+	return true
+}
+
+func (p *Pipeline) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// open takes the message apart. Whatever is wrong with it becomes a fault.
+func (p *Pipeline) open(m Message) item {
+	it := item{msg: m}
+	topic, err := wire.ParseTopic(m.Topic)
+	if err != nil {
+		it.fault(wire.ReasonUnknownTopic, err.Error())
+		return it
+	}
+	it.topic = topic
+	gateway, known := p.opts.Directory.Lookup(topic.Device)
+	switch {
+	case !mayPublish(m.Principal, topic.Device, gateway):
+		it.refused = wire.ReasonForeign
+		it.fault(wire.ReasonForeign, m.Principal.Name+" may not publish for "+topic.Device.String())
+		return it
+	case !known && !p.opts.AdmitUnknown:
+		it.fault(wire.ReasonUnknownDevice, topic.Device.String()+" is not registered, and unknown devices are not admitted")
+		return it
+	}
+	switch topic.Channel {
+	case wire.Telemetry:
+		it.decoded = p.opts.Decoder.Telemetry(topic.Device, m.Payload, m.ReceivedMS, m.Redelivered)
+	case wire.Event:
+		it.decoded = p.opts.Decoder.Events(topic.Device, m.Payload, m.ReceivedMS)
+	case wire.Status:
+		it.decoded = p.opts.Decoder.Status(topic.Device, m.Payload, m.ReceivedMS)
+	}
+	// A device that has only sent nonsense so far is no device yet.
+	it.enroll = !known && len(it.decoded.Readings)+len(it.decoded.Events) > 0
+	return it
+}
+
+func mayPublish(p Principal, ref, gateway devices.Ref) bool {
+	return p.Trusted || (p.Device != devices.Ref{} && (p.Device == ref || p.Device == gateway))
+}
+
+func (it *item) fault(reason wire.Reason, detail string) {
+	it.decoded.Faults = append(it.decoded.Faults, wire.Fault{Reason: reason, Detail: detail, Raw: it.msg.Payload})
+}
+
+// cost estimates the memory that an item holds until it is committed.
+func cost(it *item) int64 {
+	const perItem, perReading, perValue, perOther = 256, 64, 32, 256
+	n := int64(perItem + len(it.msg.Payload) + len(it.msg.Topic))
+	for i := range it.decoded.Readings {
+		n += perReading + perValue*int64(len(it.decoded.Readings[i].Values))
+	}
+	for i := range it.decoded.Events {
+		n += perOther + int64(len(it.decoded.Events[i].Data))
+	}
+	for i := range it.decoded.Faults {
+		n += perOther + int64(len(it.decoded.Faults[i].Raw))
+	}
+	return n
+}
+
+// Accounting returns the counts of this moment.
+func (p *Pipeline) Accounting() Accounting { return p.books.snapshot() }
+
+// Trouble says what keeps the pipeline from committing, and since when; an
+// empty string where nothing does.
+func (p *Pipeline) Trouble() (what string, since time.Time) { return p.trouble.get() }
+
+// Close ends the intake: Submit returns ErrClosed from now on, and Run returns
+// once everything submitted before is committed. It may be called twice.
+func (p *Pipeline) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.signal()
+}
+
+// Run commits until the pipeline is closed and empty, and returns nil; or until
+// ctx ends, and returns its error. Messages left over then stay unacknowledged.
+func (p *Pipeline) Run(ctx context.Context) error {
+	for {
+		batch, closed := p.take()
+		if len(batch) == 0 {
+			if closed {
+				return nil
+			}
+			select {
+			case <-p.wake:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		}
+		if err := p.commit(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// take removes the next group from the queue: as many whole messages as fit in
+// MaxBatch records, at least one.
+func (p *Pipeline) take() (batch []item, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, records := 0, 0
+	for n < len(p.queue) {
+		r := p.queue[n].decoded.Records()
+		if n > 0 && records+r > p.opts.MaxBatch {
+			break
+		}
+		records += r
+		n++
+	}
+	batch = p.queue[:n:n]
+	if n == len(p.queue) {
+		p.queue = nil
+	} else {
+		p.queue = p.queue[n:]
+	}
+	return batch, p.closed
+}
