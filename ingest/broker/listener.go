@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/listeners"
+)
+
+// connectTimeout bounds the time from a connection's accept to its CONNECT.
+const connectTimeout = 10 * time.Second
+
+// listener accepts TCP connections. Unlike mochi's own it survives a failed
+// accept (a process out of file descriptors would otherwise be deaf for good),
+// and it caps connections before they have said anything.
+type listener struct {
+	address string
+	max     int
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	l      net.Listener
+	open   int
+	closed bool
+}
+
+func newListener(address string, max int, log *slog.Logger) *listener {
+	return &listener{address: address, max: max, log: log}
+}
+
+// Init opens the address.
+func (l *listener) Init(*slog.Logger) error {
+	nl, err := net.Listen("tcp", l.address)
+	if err != nil {
+		return err
+	}
+	l.l = nl
+	return nil
+}
+
+// ID names the listener within the server.
+func (l *listener) ID() string { return "tcp" }
+
+// Protocol names the transport.
+func (l *listener) Protocol() string { return "tcp" }
+
+// Address is where the listener listens.
+func (l *listener) Address() string {
+	if l.l == nil {
+		return l.address
+	}
+	return l.l.Addr().String()
+}
+
+// Serve accepts until Close.
+func (l *listener) Serve(establish listeners.EstablishFn) {
+	pause := 5 * time.Millisecond
+	for {
+		conn, err := l.l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			l.log.Error("accept MQTT connection", "err", err, "retry_in", pause)
+			time.Sleep(pause)
+			pause = min(2*pause, time.Second)
+			continue
+		}
+		pause = 5 * time.Millisecond
+		if !l.enter() {
+			_ = conn.Close()
+			continue
+		}
+		go l.serve(conn, establish)
+	}
+}
+
+func (l *listener) serve(conn net.Conn, establish listeners.EstablishFn) {
+	defer l.leave()
+	_ = conn.SetDeadline(time.Now().Add(connectTimeout))
+	if err := establish(l.ID(), conn); err != nil {
+		l.log.Debug("MQTT connection ended", "remote", conn.RemoteAddr().String(), "err", err)
+	}
+}
+
+func (l *listener) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.open >= l.max {
+		return false
+	}
+	l.open++
+	return true
+}
+
+func (l *listener) leave() {
+	l.mu.Lock()
+	l.open--
+	l.mu.Unlock()
+}
+
+// Close stops accepting and ends the clients.
+func (l *listener) Close(closeClients listeners.CloseFn) {
+	l.mu.Lock()
+	was := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if was {
+		return
+	}
+	if l.l != nil {
+		_ = l.l.Close()
+	}
+	closeClients(l.ID())
+}
