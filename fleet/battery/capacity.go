@@ -1,0 +1,157 @@
+// Package battery turns the telemetry of a battery into what it means: measured
+// capacity and state of health.
+//
+// It is pure: samples in ascending time in, results out.
+package battery
+
+import (
+	"math"
+	"slices"
+)
+
+// Version names the rules of this package in results. It changes when the same
+// telemetry would give another number.
+const Version = "capacity/1"
+
+// Method names how a capacity was measured.
+type Method string
+
+// The methods.
+const (
+	// FullDischarge integrates the current from the start of a discharge to
+	// the first sample at or below the cut-off voltage.
+	FullDischarge Method = "full_discharge"
+	// DischargeToRest integrates the current of a discharge until it stops. It
+	// stands in where the cut-off voltage is not known, and is a lower bound of
+	// the capacity.
+	DischargeToRest Method = "discharge_to_rest"
+	// SoCWindow divides the charge that moved by the change of the reported
+	// state of charge.
+	SoCWindow Method = "soc_window"
+)
+
+// Capacity is one measurement of a battery's capacity.
+//
+// Its standard error covers when the discharge began and ended between two
+// samples (each uniform over its interval, I·Δt/√12) for a discharge, and the
+// resolution of the reported state of charge (0.5 % each end) for a SoCWindow.
+// The accuracy of the sensors is not in it.
+type Capacity struct {
+	Method        Method   `json:"method"`
+	From          int64    `json:"from"` // Unix milliseconds
+	To            int64    `json:"to"`   // Unix milliseconds, of the last sample used
+	CapacityAh    float64  `json:"capacity_ah"`
+	StdErrAh      float64  `json:"standard_error_ah"`
+	ChargeAh      float64  `json:"charge_ah"` // charge that moved, positive
+	EnergyWh      float64  `json:"energy_wh"` // energy that moved, positive
+	SoCFrom       *float64 `json:"soc_from_pct,omitempty"`
+	SoCTo         *float64 `json:"soc_to_pct,omitempty"`
+	MeanCurrentA  float64  `json:"mean_current_a"`
+	TemperatureC  *float64 `json:"temperature_c,omitempty"` // time-weighted mean
+	Samples       int      `json:"samples"`
+	MaxGapSeconds float64  `json:"max_gap_s"`
+}
+
+// Capacities finds the measurements in samples, which ascend by time, each with
+// voltage and current. The results are ascending by From.
+//
+// A full discharge is integrated by the trapezoidal rule,
+//
+//	Q = −Σ (Iₖ + Iₖ₊₁)/2 · (tₖ₊₁ − tₖ)/3600,
+//
+// from the last sample at rest to the first at or below the cut-off voltage, as
+// the NASA Ames battery data set defines its capacities (Saha & Goebel 2007). It
+// counts only where the battery was seen to start from rest, or at a state of
+// charge of Rules.FullSoCPct or more. Example: 2 A at a steady rate for 3,600 s
+// between two edges of 18 s is 2.01 Ah.
+func Capacities(samples []Sample, ratings Ratings, rules Rules) []Capacity {
+	found := discharges(samples, ratings, rules)
+	found = append(found, socWindows(samples, ratings, rules)...)
+	slices.SortStableFunc(found, func(a, b Capacity) int { return int(a.From - b.From) })
+	return found
+}
+
+// discharges finds those that run from rest to the cut-off voltage or, where it
+// is not known, to rest again.
+func discharges(samples []Sample, ratings Ratings, rules Rules) []Capacity {
+	idle := rules.idle(ratings.CapacityAh)
+	var found []Capacity
+	for i := 0; i < len(samples); i++ {
+		if samples[i].CurrentA >= -idle {
+			continue
+		}
+		end, complete := dischargeEnd(samples, i, ratings, rules)
+		if complete {
+			if c, ok := dischargeFrom(samples, i, end, ratings, rules); ok {
+				found = append(found, c)
+			}
+		}
+		i = skipLoad(samples, end, idle, rules)
+	}
+	return found
+}
+
+// dischargeEnd follows the discharge whose first sample under load is onset. It
+// returns the last sample that belongs to it, and whether it came to its end
+// rather than being broken off by a charge or a gap.
+func dischargeEnd(samples []Sample, onset int, ratings Ratings, rules Rules) (end int, complete bool) {
+	idle := rules.idle(ratings.CapacityAh)
+	end = onset
+	for k := onset + 1; k < len(samples); k++ {
+		s := samples[k]
+		switch {
+		case gapS(samples[k-1], s) > rules.MaxGapS, s.CurrentA > idle, s.TS-samples[onset].TS >= rules.MaxSpanMS:
+			return end, false
+		case ratings.CutoffVoltageV > 0 && s.VoltageV <= ratings.CutoffVoltageV:
+			return k, true
+		case s.CurrentA < -idle:
+			end = k
+		case ratings.CutoffVoltageV <= 0: // at rest again
+			return end, end > onset
+		}
+	}
+	return end, false
+}
+
+// skipLoad passes over what is left of a load that has been dealt with.
+func skipLoad(samples []Sample, end int, idle float64, rules Rules) int {
+	for end+1 < len(samples) && samples[end+1].CurrentA < -idle && gapS(samples[end], samples[end+1]) <= rules.MaxGapS {
+		end++
+	}
+	return end
+}
+
+func dischargeFrom(samples []Sample, onset, end int, ratings Ratings, rules Rules) (Capacity, bool) {
+	idle := rules.idle(ratings.CapacityAh)
+	start, method := onset, FullDischarge
+	if ratings.CutoffVoltageV <= 0 {
+		method = DischargeToRest
+	}
+	fromRest := onset > 0 && math.Abs(samples[onset-1].CurrentA) <= idle && gapS(samples[onset-1], samples[onset]) <= rules.MaxGapS
+	if fromRest {
+		start = onset - 1
+	}
+	soc := samples[start].SoCPct
+	switch {
+	case soc < rules.FullSoCPct: // false for NaN: nothing speaks against a full battery
+		return Capacity{}, false
+	case !fromRest && math.IsNaN(soc):
+		return Capacity{}, false
+	}
+	c := integrate(samples[start : end+1])
+	c.Method = method
+	c.CapacityAh = c.ChargeAh
+	first, last := edgeAh(samples[start], samples[min(start+1, end)]), edgeAh(samples[end-1], samples[end])
+	c.StdErrAh = math.Hypot(first, last)
+	return c, c.ChargeAh > 0
+}
+
+// edgeAh is the standard deviation of the charge at a step of the current whose
+// instant is known only to lie between two samples.
+func edgeAh(a, b Sample) float64 {
+	i := max(math.Abs(a.CurrentA), math.Abs(b.CurrentA))
+	return i * gapS(a, b) / 3600 / math.Sqrt(12)
+}
+
+// gapS is the time between two samples in seconds.
+func gapS(a, b Sample) float64 { return float64(b.TS-a.TS) / 1000 }
