@@ -1,0 +1,80 @@
+package servertest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Mosquitto is a running mosquitto broker that lets everybody in and keeps
+// every queued message.
+type Mosquitto struct {
+	URL  string // tcp://127.0.0.1:port
+	Addr string // 127.0.0.1:port
+	s    *server
+}
+
+// A broker started by root would become another user, who may not write to the
+// test's directory.
+const mosquittoConfig = `listener %d 127.0.0.1
+allow_anonymous true
+user root
+persistence true
+persistence_location %s/
+max_inflight_messages 1000
+max_queued_messages 0
+max_queued_bytes 0
+set_tcp_nodelay true
+log_type error
+log_type warning
+`
+
+// StartMosquitto starts mosquitto, found in PATH or in /usr/sbin. extraConfig
+// are further lines of its configuration file.
+func StartMosquitto(t testing.TB, extraConfig ...string) *Mosquitto {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "mosquitto.conf")
+	m := &Mosquitto{s: &server{
+		t: t, name: "mosquitto", dir: dir,
+		path: lookPath(t, "mosquitto", "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"),
+		args: []string{"-c", config},
+	}}
+	m.s.ready = func() error {
+		conn, err := net.DialTimeout("tcp", m.Addr, time.Second)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	m.s.startOnFreePorts(func() {
+		port := FreePort(t)
+		m.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+		m.URL = "tcp://" + m.Addr
+		text := fmt.Sprintf(mosquittoConfig, port, dir) + strings.Join(extraConfig, "\n") + "\n"
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatalf("write mosquitto configuration: %v", err)
+		}
+	})
+	return m
+}
+
+// Stop ends the broker with SIGTERM; it saves its sessions and queues.
+func (m *Mosquitto) Stop() { m.s.end(syscall.SIGTERM) }
+
+// Kill ends the broker with SIGKILL; what it has not saved is gone.
+func (m *Mosquitto) Kill() { m.s.end(syscall.SIGKILL) }
+
+// Start starts a stopped broker again, with what it saved, at the same URL.
+func (m *Mosquitto) Start() { m.s.mustStart() }
+
+// Freeze stops the process with SIGSTOP; it stands still when Freeze returns.
+func (m *Mosquitto) Freeze() { m.s.freeze() }
+
+// Thaw lets a frozen process go on.
+func (m *Mosquitto) Thaw() { m.s.signal(syscall.SIGCONT) }
