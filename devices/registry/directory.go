@@ -1,0 +1,124 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+)
+
+// directory holds in memory what is asked for every message. Its lock is never
+// held during I/O.
+type directory struct {
+	mu       sync.RWMutex
+	gateways map[devices.Ref]devices.Ref // every registered device; the zero Ref: no gateway
+	byUser   map[string]secretHash       // credentials by username
+	users    map[devices.Ref]string      // username of a device
+}
+
+func (d *directory) put(dev *device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gateways[dev.ref()] = dev.gateway()
+}
+
+// load fills the directory from the file.
+func (r *Registry) load(ctx context.Context) error {
+	r.dir.gateways = make(map[devices.Ref]devices.Ref)
+	r.dir.byUser = make(map[string]secretHash)
+	r.dir.users = make(map[devices.Ref]string)
+	rows, err := sqlite.Collect(ctx, r.db.Read, scanDevice, `SELECT `+deviceColumns+` FROM devices`)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r.dir.put(&rows[i])
+	}
+	secrets, err := sqlite.Collect(ctx, r.db.Read, scanSecret, `SELECT `+secretColumns+` FROM credentials`)
+	if err != nil {
+		return err
+	}
+	for _, s := range secrets {
+		r.dir.putSecret(s)
+	}
+	return nil
+}
+
+// Lookup returns the device that may publish for ref, zero where there is none
+// but ref itself, and whether ref is registered. It answers from memory.
+func (r *Registry) Lookup(ref devices.Ref) (gateway devices.Ref, known bool) {
+	r.dir.mu.RLock()
+	defer r.dir.mu.RUnlock()
+	gateway, known = r.dir.gateways[ref]
+	return gateway, known
+}
+
+// Enroll registers the devices that are not known yet as unclaimed: without an
+// owner, a site or a gateway. Those that are known stay as they are. Error:
+// *Invalid for a kind or id that can't be, in which case none is registered.
+func (r *Registry) Enroll(ctx context.Context, refs []devices.Ref) error {
+	unknown, err := r.unknown(refs)
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	now := r.now().UnixMilli()
+	enrolled := 0
+	err = r.change(ctx, func(tx *sql.Tx) error {
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO devices (kind, id, status, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`)
+		if err != nil {
+			return err
+		}
+		for _, ref := range unknown {
+			n, err := affected(insert.ExecContext(ctx, string(ref.Kind), ref.ID, string(devices.StatusUnclaimed), now, now))
+			if err != nil {
+				return err
+			}
+			enrolled += int(n)
+		}
+		return nil
+	}, func() { r.dir.enroll(unknown) })
+	if err != nil {
+		return fmt.Errorf("enroll devices: %w", err)
+	}
+	if enrolled > 0 {
+		r.opts.Logger.InfoContext(ctx, "unknown devices enrolled", "devices", enrolled, "first", unknown[0].String())
+	}
+	return nil
+}
+
+// unknown are the refs that are not in the directory, ascending, each once.
+func (r *Registry) unknown(refs []devices.Ref) ([]devices.Ref, error) {
+	var unknown []devices.Ref
+	for _, ref := range refs {
+		if _, known := r.Lookup(ref); known {
+			continue
+		}
+		if _, err := devices.ParseRef(ref.String()); err != nil {
+			return nil, &Invalid{Problems: []Problem{{Field: "device", Detail: err.Error()}}}
+		}
+		unknown = append(unknown, ref)
+	}
+	slices.SortFunc(unknown, compareRefs)
+	return slices.Compact(unknown), nil
+}
+
+// enroll adds the devices; one registered meanwhile keeps its gateway.
+func (d *directory) enroll(refs []devices.Ref) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ref := range refs {
+		if _, known := d.gateways[ref]; !known {
+			d.gateways[ref] = devices.Ref{}
+		}
+	}
+}
+
+func compareRefs(a, b devices.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+}

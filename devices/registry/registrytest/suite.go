@@ -1,0 +1,82 @@
+// Package registrytest holds every implementation of a registry to one
+// behaviour: what is stored, what is refused and with which words, who may sign
+// in, and what is still there when the registry is opened again.
+//
+// It knows registries by their methods alone, and nothing of what they store
+// into.
+package registrytest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+)
+
+// Registry is what a registry does. The method comments stand at
+// registry.Registry.
+type Registry interface {
+	CreateOwner(ctx context.Context, o devices.Owner) (devices.Owner, error)
+	GetOwner(ctx context.Context, id string) (devices.Owner, error)
+	ListOwners(ctx context.Context, f registry.Filter) ([]devices.Owner, int, error)
+	UpdateOwner(ctx context.Context, id string, p registry.OwnerPatch) (devices.Owner, error)
+
+	CreateSite(ctx context.Context, s devices.Site) (devices.Site, error)
+	GetSite(ctx context.Context, id string) (devices.Site, error)
+	ListSites(ctx context.Context, f registry.Filter) ([]devices.Site, int, error)
+	UpdateSite(ctx context.Context, id string, p registry.SitePatch) (devices.Site, error)
+
+	CreateStation(ctx context.Context, s devices.Station) (devices.Station, error)
+	GetStation(ctx context.Context, id string) (devices.Station, error)
+	ListStations(ctx context.Context, f registry.Filter) ([]devices.Station, int, error)
+	UpdateStation(ctx context.Context, id string, p registry.StationPatch) (devices.Station, error)
+
+	CreateBattery(ctx context.Context, b devices.Battery) (devices.Battery, error)
+	GetBattery(ctx context.Context, id string) (devices.Battery, error)
+	ListBatteries(ctx context.Context, f registry.Filter) ([]devices.Battery, int, error)
+	UpdateBattery(ctx context.Context, id string, p registry.BatteryPatch) (devices.Battery, error)
+
+	CreateBuilding(ctx context.Context, b devices.Building) (devices.Building, error)
+	GetBuilding(ctx context.Context, id string) (devices.Building, error)
+	ListBuildings(ctx context.Context, f registry.Filter) ([]devices.Building, int, error)
+	UpdateBuilding(ctx context.Context, id string, p registry.BuildingPatch) (devices.Building, error)
+
+	Lookup(ref devices.Ref) (gateway devices.Ref, known bool)
+	Enroll(ctx context.Context, refs []devices.Ref) error
+
+	SetCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error)
+	Authenticate(ctx context.Context, username, secret string) (devices.Ref, error)
+	RevokeCredential(ctx context.Context, ref devices.Ref) error
+	Credentials(ctx context.Context) ([]registry.Credential, error)
+
+	Close() error
+}
+
+// Opener opens one database; called again after Close it opens the same one.
+type Opener func(t *testing.T, opts registry.Options) Registry
+
+// Run runs the suite. Each call of fresh returns the opener of a new, empty
+// database.
+func Run(t *testing.T, fresh func(t *testing.T) Opener) {
+	for _, tt := range []struct {
+		name string
+		test func(t *testing.T, open Opener)
+	}{
+		{"owners", testOwners},
+		{"sites", testSites},
+		{"devices", testDevices},
+		{"patches", testPatches},
+		{"status", testStatus},
+		{"invalid", testInvalid},
+		{"lists", testLists},
+		{"enroll", testEnroll},
+		{"gateways", testGateways},
+		{"credentials", testCredentials},
+		{"refused credentials", testRefusedCredentials},
+		{"directory keeps in step", testDirectory},
+		{"concurrent use", testConcurrency},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, fresh(t)) })
+	}
+}
