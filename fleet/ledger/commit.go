@@ -1,0 +1,193 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/fleet/rollup"
+)
+
+// Watermark is how far a job has come: the number up to which it has worked off
+// the dirty days, and a time that the job gives its own meaning to. At is UTC,
+// to the millisecond.
+type Watermark struct {
+	Seq int64
+	At  time.Time
+}
+
+// RollupDay is the roll-up of one device-day.
+type RollupDay struct {
+	telemetry.DeviceDay
+	rollup.Day
+}
+
+// CapacityDay is what was measured of a battery's capacity on one day: every
+// measurement that starts on it.
+type CapacityDay struct {
+	telemetry.DeviceDay
+	Found []battery.Capacity
+}
+
+// Changes are the results of a run and the watermark that goes with them.
+type Changes struct {
+	Job        string
+	Watermark  *Watermark    // nil: unchanged
+	Rollups    []RollupDay   // each replaces that of its day; one without hours deletes it
+	Capacities []CapacityDay // each replaces those that start on its day
+}
+
+// Commit saves the changes, all of them or none. A measurement that does not
+// start on the day it is given for is an error, as is a number that is not
+// finite.
+func (l *Ledger) Commit(ctx context.Context, c Changes) error {
+	rollups, err := l.packRollups(c.Rollups)
+	if err != nil {
+		return fmt.Errorf("commit results of %s: %w", c.Job, err)
+	}
+	capacities, err := packCapacities(c.Capacities)
+	if err != nil {
+		return fmt.Errorf("commit results of %s: %w", c.Job, err)
+	}
+	err = l.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := writeRollups(ctx, tx, rollups); err != nil {
+			return err
+		}
+		if err := writeCapacities(ctx, tx, c.Capacities, capacities); err != nil {
+			return err
+		}
+		return writeWatermark(ctx, tx, c.Job, c.Watermark)
+	})
+	if err != nil {
+		return fmt.Errorf("commit results of %s: %w", c.Job, err)
+	}
+	return nil
+}
+
+// packedRollup is a roll-up as it is stored; a nil payload deletes.
+type packedRollup struct {
+	telemetry.DeviceDay
+	payload []byte
+}
+
+func (l *Ledger) packRollups(days []RollupDay) ([]packedRollup, error) {
+	packed := make([]packedRollup, len(days))
+	for i, d := range days {
+		packed[i].DeviceDay = d.DeviceDay
+		if len(d.Hours) == 0 {
+			continue
+		}
+		payload, err := l.pack.pack(&d.Day)
+		if err != nil {
+			return nil, fmt.Errorf("roll-up of %s, day %d: %w", d.Ref(), d.DeviceDay.Day, err)
+		}
+		packed[i].payload = payload
+	}
+	return packed, nil
+}
+
+func writeRollups(ctx context.Context, tx *sql.Tx, days []packedRollup) error {
+	if len(days) == 0 {
+		return nil
+	}
+	upsert, err := tx.PrepareContext(ctx, `INSERT INTO rollups (kind, device, day, payload) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (kind, device, day) DO UPDATE SET payload = excluded.payload`)
+	if err != nil {
+		return err
+	}
+	remove, err := tx.PrepareContext(ctx, `DELETE FROM rollups WHERE kind = $1 AND device = $2 AND day = $3`)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if d.payload == nil {
+			_, err = remove.ExecContext(ctx, string(d.Kind), d.Device, d.Day)
+		} else {
+			_, err = upsert.ExecContext(ctx, string(d.Kind), d.Device, d.Day, d.payload)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packCapacities returns the JSON of each measurement of each day.
+func packCapacities(days []CapacityDay) ([][]string, error) {
+	packed := make([][]string, len(days))
+	for i, d := range days {
+		for _, c := range d.Found {
+			if telemetry.DayOf(c.From) != d.Day {
+				return nil, fmt.Errorf("capacity of %s from %d does not start on day %d", d.Ref(), c.From, d.Day)
+			}
+			payload, err := json.Marshal(c)
+			if err != nil {
+				return nil, fmt.Errorf("capacity of %s from %d: %w", d.Ref(), c.From, err)
+			}
+			packed[i] = append(packed[i], string(payload))
+		}
+	}
+	return packed, nil
+}
+
+func writeCapacities(ctx context.Context, tx *sql.Tx, days []CapacityDay, payloads [][]string) error {
+	if len(days) == 0 {
+		return nil
+	}
+	remove, err := tx.PrepareContext(ctx, `DELETE FROM capacities
+		WHERE kind = $1 AND device = $2 AND from_ts >= $3 AND from_ts < $4`)
+	if err != nil {
+		return err
+	}
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO capacities (kind, device, method, from_ts, payload)
+		VALUES ($1, $2, $3, $4, $5)`)
+	if err != nil {
+		return err
+	}
+	for i, d := range days {
+		start := d.Day * telemetry.Day
+		if _, err := remove.ExecContext(ctx, string(d.Kind), d.Device, start, start+telemetry.Day); err != nil {
+			return err
+		}
+		for j, c := range d.Found {
+			if _, err := insert.ExecContext(ctx, string(d.Kind), d.Device, string(c.Method), c.From, payloads[i][j]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func writeWatermark(ctx context.Context, tx *sql.Tx, job string, w *Watermark) error {
+	if w == nil {
+		return nil
+	}
+	at := sql.Null[int64]{V: w.At.UnixMilli(), Valid: !w.At.IsZero()}
+	_, err := tx.ExecContext(ctx, `INSERT INTO watermarks (job, seq, at) VALUES ($1, $2, $3)
+		ON CONFLICT (job) DO UPDATE SET seq = excluded.seq, at = excluded.at`, job, w.Seq, at)
+	return err
+}
+
+// Watermark returns the job's watermark; zero where it has none.
+func (l *Ledger) Watermark(ctx context.Context, job string) (Watermark, error) {
+	var (
+		w  Watermark
+		at sql.Null[int64]
+	)
+	err := l.db.Read.QueryRowContext(ctx, `SELECT seq, at FROM watermarks WHERE job = $1`, job).Scan(&w.Seq, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Watermark{}, nil
+	}
+	if err != nil {
+		return Watermark{}, fmt.Errorf("read watermark of %s: %w", job, err)
+	}
+	if at.Valid {
+		w.At = time.UnixMilli(at.V).UTC()
+	}
+	return w, nil
+}

@@ -1,0 +1,250 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+	"github.com/fleetwatt/fleetwatt/fleet/rollup"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// aDay is a roll-up of some hours of numbers that JSON must not round.
+func aDay(device string, day int64, hours int) ledger.RollupDay {
+	bucket := func(start int64) rollup.Bucket {
+		return rollup.Bucket{Start: start, Stats: []rollup.Stat{
+			{Field: "voltage_v", Samples: 4, Coverage: 1.0 / 3, Mean: ptr(3.7), Min: ptr(math.Nextafter(3, 4)), Max: ptr(1e-7), Last: ptr(0.1 + 0.2)},
+			{Field: "energy_in_wh", Samples: 4, Coverage: 1, Last: ptr(1e15 + 1), Delta: ptr(0.0), Resets: 1},
+		}}
+	}
+	d := ledger.RollupDay{DeviceDay: batteryDay(device, day)}
+	for h := range hours {
+		d.Hours = append(d.Hours, bucket(day*telemetry.Day+int64(h)*telemetry.Hour))
+	}
+	d.Total = bucket(day * telemetry.Day)
+	return d
+}
+
+func capacity(method battery.Method, from int64, ah float64) battery.Capacity {
+	return battery.Capacity{Method: method, From: from, To: from + 1000, CapacityAh: ah, Samples: 3, SoCFrom: ptr(80.0)}
+}
+
+func TestCommitRollups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, ctx := open(t, path), t.Context()
+	b := devices.Ref{Kind: devices.KindBattery, ID: "b"}
+	read := func(from, to int64) []ledger.RollupDay {
+		t.Helper()
+		days, err := l.Rollups(ctx, b, from, to)
+		ok(t, err)
+		return days
+	}
+	commit := func(days ...ledger.RollupDay) {
+		t.Helper()
+		ok(t, l.Commit(ctx, ledger.Changes{Job: "rollup", Rollups: days}))
+	}
+	three, minus, four := aDay("b", 3, 2), aDay("b", -1, 1), aDay("b", 4, 24)
+	commit(four, three, minus, aDay("a", 3, 1))
+	same(t, "all", read(-10, 10), []ledger.RollupDay{minus, three, four})
+	same(t, "half-open", read(3, 4), []ledger.RollupDay{three})
+	same(t, "none", read(5, 9), []ledger.RollupDay{})
+
+	empty, longer := aDay("b", 4, 0), aDay("b", 3, 5)
+	commit(empty, longer, aDay("b", 99, 0))
+	same(t, "replaced and deleted", read(-10, 100), []ledger.RollupDay{minus, longer})
+	closed(t, l)
+	l = open(t, path)
+	defer closed(t, l)
+	same(t, "opened again", read(-10, 100), []ledger.RollupDay{minus, longer})
+}
+
+func TestCommitCapacities(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	b := devices.Ref{Kind: devices.KindBattery, ID: "b"}
+	const day5 = 5 * telemetry.Day
+	commit := func(day int64, found ...battery.Capacity) {
+		t.Helper()
+		ok(t, l.Commit(ctx, ledger.Changes{Job: "capacity", Capacities: []ledger.CapacityDay{{DeviceDay: batteryDay("b", day), Found: found}}}))
+	}
+	check := func(what string, want ...battery.Capacity) {
+		t.Helper()
+		got, err := l.Capacities(ctx, b)
+		ok(t, err)
+		same(t, what, got, append([]battery.Capacity{}, want...))
+	}
+	early, late := capacity(battery.FullDischarge, day5, 1.856487), capacity(battery.FullDischarge, day5+telemetry.Day-1, 1.8)
+	window := capacity(battery.SoCWindow, day5, 1.9)
+	next := capacity(battery.SoCWindow, day5+telemetry.Day, 1.7)
+	check("before any")
+	commit(6, next)
+	commit(5, late, window, early)
+	check("by start, then method", early, window, late, next)
+	commit(5, late)
+	check("a day is replaced, its neighbour is not", late, next)
+	commit(5)
+	check("a day without any", next)
+
+	for name, bad := range map[string]ledger.CapacityDay{
+		"of the day before": {DeviceDay: batteryDay("b", 6), Found: []battery.Capacity{late}},
+		"of the day after":  {DeviceDay: batteryDay("b", 4), Found: []battery.Capacity{early}},
+		"twice":             {DeviceDay: batteryDay("b", 5), Found: []battery.Capacity{early, early}},
+		"not finite":        {DeviceDay: batteryDay("b", 5), Found: []battery.Capacity{capacity(battery.SoCWindow, day5, math.Inf(1))}},
+	} {
+		err := l.Commit(ctx, ledger.Changes{
+			Job: "capacity", Watermark: &ledger.Watermark{Seq: 1}, Rollups: []ledger.RollupDay{aDay("b", 5, 1)},
+			Capacities: []ledger.CapacityDay{bad},
+		})
+		if err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+	check("after errors", next)
+	rollups, err := l.Rollups(ctx, b, 0, 10)
+	ok(t, err)
+	same(t, "roll-ups of a commit that failed", rollups, []ledger.RollupDay{})
+	watermark, err := l.Watermark(ctx, "capacity")
+	ok(t, err)
+	same(t, "watermark of a commit that failed", watermark, ledger.Watermark{})
+}
+
+func TestLatestCapacities(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	want := make(map[string][]battery.Capacity)
+	var changes ledger.Changes
+	for i := range int64(ledger.LatestPerMethod + 5) {
+		full := capacity(battery.FullDischarge, i*telemetry.Day, 2-float64(i)/100)
+		found := []battery.Capacity{full}
+		if i%2 == 0 {
+			found = append(found, capacity(battery.SoCWindow, i*telemetry.Day, 2))
+		}
+		if i >= 5 {
+			want["b"] = append(want["b"], full)
+		}
+		if i%2 == 0 {
+			// Fewer than the limit: all, among them those older than the
+			// oldest of the other method.
+			want["b"] = append(want["b"], found[1])
+		}
+		changes.Capacities = append(changes.Capacities,
+			ledger.CapacityDay{DeviceDay: batteryDay("b", i), Found: found},
+			ledger.CapacityDay{DeviceDay: telemetry.DeviceDay{Kind: devices.KindBuilding, Device: "g", Day: i}, Found: found})
+	}
+	a := capacity(battery.SoCWindow, 0, 7)
+	changes.Capacities = append(changes.Capacities, ledger.CapacityDay{DeviceDay: batteryDay("a", 0), Found: []battery.Capacity{a}})
+	want["a"] = []battery.Capacity{a}
+	ok(t, l.Commit(ctx, changes))
+	got, err := l.LatestCapacities(ctx, devices.KindBattery)
+	ok(t, err)
+	same(t, "latest", got, want)
+	got, err = l.LatestCapacities(ctx, devices.KindStation)
+	ok(t, err)
+	same(t, "of a kind without any", got, map[string][]battery.Capacity{})
+}
+
+func TestWatermark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, ctx := open(t, path), t.Context()
+	set := func(job string, w *ledger.Watermark) {
+		t.Helper()
+		ok(t, l.Commit(ctx, ledger.Changes{Job: job, Watermark: w}))
+	}
+	check := func(job string, want ledger.Watermark) {
+		t.Helper()
+		got, err := l.Watermark(ctx, job)
+		ok(t, err)
+		same(t, job, got, want)
+	}
+	check("rollup", ledger.Watermark{})
+	set("rollup", &ledger.Watermark{Seq: 5, At: noon.In(time.FixedZone("", 3600)).Add(999)})
+	set("capacity", &ledger.Watermark{Seq: 3})
+	set("rollup", nil)
+	check("rollup", ledger.Watermark{Seq: 5, At: noon})
+	check("capacity", ledger.Watermark{Seq: 3})
+	set("rollup", &ledger.Watermark{Seq: 0})
+	closed(t, l)
+	l = open(t, path)
+	defer closed(t, l)
+	check("rollup", ledger.Watermark{})
+	check("capacity", ledger.Watermark{Seq: 3})
+}
+
+// A commit that is cancelled at any point leaves all of the old state or all
+// of the new one.
+func TestCommitIsAtomic(t *testing.T) {
+	l := fresh(t)
+	b := devices.Ref{Kind: devices.KindBattery, ID: "b"}
+	for i := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Microsecond)
+		changes := ledger.Changes{Job: "rollup", Watermark: &ledger.Watermark{Seq: int64(i + 1)}}
+		for day := range int64(50) {
+			changes.Rollups = append(changes.Rollups, aDay("b", day, i+1))
+		}
+		before, err := l.Watermark(t.Context(), "rollup")
+		ok(t, err)
+		want := before.Seq
+		if err := l.Commit(ctx, changes); err == nil {
+			want = int64(i + 1)
+		}
+		cancel()
+		after, err := l.Watermark(t.Context(), "rollup")
+		ok(t, err)
+		if after.Seq != want {
+			t.Fatalf("round %d: got watermark %d, want %d", i, after.Seq, want)
+		}
+		days, err := l.Rollups(t.Context(), b, 0, 100)
+		ok(t, err)
+		for _, d := range days {
+			if got := int64(len(d.Hours)); got != want {
+				t.Fatalf("round %d, day %d: got %d hours, want %d as the watermark says", i, d.DeviceDay.Day, got, want)
+			}
+		}
+	}
+}
+
+// What a job of 100,000 device-days costs:
+//
+//	go test -run='^$' -bench=. -count=6 ./fleet/ledger | tee new.txt && benchstat new.txt
+func BenchmarkLedger(b *testing.B) {
+	l := fresh(b)
+	ctx := b.Context()
+	b.Run("call=mark/new=false", func(b *testing.B) {
+		days := []telemetry.DeviceDay{batteryDay("b", 1), batteryDay("c", 1)}
+		for b.Loop() {
+			ok(b, l.MarkDirty(ctx, days))
+		}
+	})
+	b.Run("call=mark/new=true", func(b *testing.B) {
+		day := int64(0)
+		for b.Loop() {
+			day++
+			ok(b, l.MarkDirty(ctx, []telemetry.DeviceDay{batteryDay("new", day)}))
+		}
+	})
+	b.Run("call=commit/days=1000", func(b *testing.B) {
+		round := 0
+		for b.Loop() {
+			round++
+			changes := ledger.Changes{Job: "rollup", Watermark: &ledger.Watermark{Seq: int64(round)}}
+			for i := range int64(1000) {
+				changes.Rollups = append(changes.Rollups, aDay(fmt.Sprintf("b%d", round), i, 24))
+			}
+			ok(b, l.Commit(ctx, changes))
+		}
+	})
+	b.Run("call=rollups/days=90", func(b *testing.B) {
+		for b.Loop() {
+			days, err := l.Rollups(ctx, devices.Ref{Kind: devices.KindBattery, ID: "b1"}, 0, 90)
+			if err != nil || len(days) != 90 {
+				b.Fatalf("got %d days, %v, want 90", len(days), err)
+			}
+		}
+	})
+}
