@@ -1,0 +1,258 @@
+// Package quarantine keeps what arrived and can't be stored, whole and with its
+// reason, until somebody looks at it, mends the cause and replays it, or until
+// it is too old or there is too much of it.
+//
+// It takes any bytes and understands none of them. One process at a time may
+// have a quarantine's file open, since how full it is is counted in the memory
+// of this process alone.
+package quarantine
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+)
+
+// ErrNotFound says that no entry has the id.
+var ErrNotFound = errors.New("not found")
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options adjust a quarantine. Values of zero or less mean the default.
+type Options struct {
+	Now      func() time.Time // default time.Now
+	MaxBytes int64            // of all entries together; default 256 MiB
+	MaxAge   time.Duration    // Purge drops what is older; default 30 days
+}
+
+const (
+	defaultMaxBytes = 256 << 20
+	defaultMaxAge   = 30 * 24 * time.Hour
+	// overhead is what an entry counts for beside its bytes: the row and its
+	// places in the indices.
+	overhead = 128
+)
+
+// Entry is one record that could not be stored. Topic, Device, Principal and
+// Detail may hold any bytes, not only UTF-8.
+type Entry struct {
+	ID         int64     // set by Put, ascending
+	ReceivedAt time.Time // UTC, to the millisecond; Put takes zero for now
+	Topic      string
+	Device     string // "kind/id", empty where the topic names none
+	Principal  string // who published it
+	Reason     wire.Reason
+	Detail     string
+	Payload    []byte
+}
+
+func (e *Entry) size() int64 {
+	return overhead + int64(len(e.Topic)+len(e.Device)+len(e.Principal)+len(e.Reason)+len(e.Detail)+len(e.Payload))
+}
+
+// Quarantine is a quarantine on SQLite. Goroutines may share it.
+type Quarantine struct {
+	db   *sqlite.DB
+	opts Options
+
+	mu     sync.Mutex // held over a write and the change of the counts that belongs to it
+	size   int64      // of all entries
+	purged int64
+}
+
+// Open opens the quarantine in the file at path, which is made where there is
+// none, and brings its schema up to date.
+func Open(ctx context.Context, path string, opts Options) (*Quarantine, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.MaxBytes <= 0 {
+		opts.MaxBytes = defaultMaxBytes
+	}
+	if opts.MaxAge <= 0 {
+		opts.MaxAge = defaultMaxAge
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open quarantine: %w", err)
+	}
+	db, err := sqlite.Open(ctx, path, files)
+	if err != nil {
+		return nil, fmt.Errorf("open quarantine: %w", err)
+	}
+	q := &Quarantine{db: db, opts: opts}
+	if err := db.Read.QueryRowContext(ctx, `SELECT coalesce(sum(size), 0) FROM entries`).Scan(&q.size); err != nil {
+		return nil, errors.Join(fmt.Errorf("measure quarantine: %w", err), db.Close())
+	}
+	return q, nil
+}
+
+// Close releases the file. It may be called twice.
+func (q *Quarantine) Close() error { return q.db.Close() }
+
+// Purged is how many entries were dropped since Open because there were too
+// many bytes or they were too old. What Delete removed is not counted.
+func (q *Quarantine) Purged() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.purged
+}
+
+// Put commits the entries, all of them or none; they are on disk when it
+// returns. Where they bring the quarantine above MaxBytes, the oldest entries
+// are dropped until it is not, but never the newest one. The entries are not
+// kept after the call and not changed.
+func (q *Quarantine) Put(ctx context.Context, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size := q.size
+	var dropped int64
+	err := q.db.Update(ctx, func(tx *sql.Tx) error {
+		added, newest, err := q.insert(ctx, tx, entries)
+		if err != nil {
+			return err
+		}
+		size += added
+		if size <= q.opts.MaxBytes {
+			return nil
+		}
+		var freed int64
+		dropped, freed, err = dropOldest(ctx, tx, size-q.opts.MaxBytes, newest)
+		size -= freed
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("put in quarantine: %w", err)
+	}
+	q.size = size
+	q.purged += dropped
+	return nil
+}
+
+func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (added, newest int64, err error) {
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries
+		(received_at, reason, size, device, principal, topic, detail, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`)
+	if err != nil {
+		return 0, 0, err
+	}
+	for i := range entries {
+		e := &entries[i]
+		at := e.ReceivedAt
+		if at.IsZero() {
+			at = q.opts.Now()
+		}
+		err := insert.QueryRowContext(ctx, at.UnixMilli(), string(e.Reason), e.size(), []byte(e.Device),
+			[]byte(e.Principal), []byte(e.Topic), []byte(e.Detail), nonNil(e.Payload)).Scan(&newest)
+		if err != nil {
+			return 0, 0, err
+		}
+		added += e.size()
+	}
+	return added, newest, nil
+}
+
+// nonNil is for the driver, which takes a nil slice for NULL.
+func nonNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// dropOldest deletes entries older than the one named by before, the oldest
+// first, until at least excess bytes are freed.
+func dropOldest(ctx context.Context, tx *sql.Tx, excess, before int64) (dropped, freed int64, err error) {
+	last, err := lastToDrop(ctx, tx, excess, before)
+	if err != nil || last == 0 {
+		return 0, 0, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM entries WHERE id <= $1`, last).
+		Scan(&dropped, &freed)
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM entries WHERE id <= $1`, last)
+	return dropped, freed, err
+}
+
+// lastToDrop is the id up to which dropOldest deletes; 0 where there is none.
+// It reads no further than it must.
+func lastToDrop(ctx context.Context, tx *sql.Tx, excess, before int64) (last int64, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, size FROM entries WHERE id < $1 ORDER BY id`, before)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong while reading is in rows.Err
+	for excess > 0 && rows.Next() {
+		var size int64
+		if err := rows.Scan(&last, &size); err != nil {
+			return 0, err
+		}
+		excess -= size
+	}
+	return last, rows.Err()
+}
+
+// Delete removes one entry, say because it was replayed. Error: ErrNotFound.
+func (q *Quarantine) Delete(ctx context.Context, id int64) error {
+	dropped, err := q.delete(ctx, `DELETE FROM entries WHERE id = $1 RETURNING size`, id)
+	if err == nil && dropped == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("quarantine entry %d: %w", id, err)
+	}
+	return nil
+}
+
+// Purge drops the entries that were received more than MaxAge before now and
+// returns how many.
+func (q *Quarantine) Purge(ctx context.Context, now time.Time) (int, error) {
+	dropped, err := q.delete(ctx, `DELETE FROM entries WHERE received_at < $1 RETURNING size`,
+		now.Add(-q.opts.MaxAge).UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("purge quarantine: %w", err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.purged += dropped
+	return int(dropped), nil
+}
+
+// delete runs a statement that returns the sizes of what it deletes.
+func (q *Quarantine) delete(ctx context.Context, statement string, arg any) (dropped int64, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var freed int64
+	err = q.db.Update(ctx, func(tx *sql.Tx) error {
+		sizes, err := sqlite.Collect(ctx, tx, scanSize, statement, arg)
+		for _, size := range sizes {
+			freed += size
+			dropped++
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	q.size -= freed
+	return dropped, nil
+}
+
+func scanSize(row sqlite.Scanner) (size int64, err error) {
+	err = row.Scan(&size)
+	return size, err
+}
