@@ -1,0 +1,178 @@
+package simulator
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// The profile in the code is what the real stamps say.
+func TestArrivalProfileIsTheRealOne(t *testing.T) {
+	root := os.Getenv("FLEETWATT_TESTDATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared", "data")
+	}
+	names, err := filepath.Glob(filepath.Join(root, "station", "data", "*_day*.dat"))
+	if err != nil || len(names) == 0 {
+		if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
+			t.Fatalf("real data is absent: %s, %v", root, err)
+		}
+		t.Skipf("real data is absent: %s", root)
+	}
+	var got [24]float64
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			at, err := time.Parse("2006-1-2 15:04:05", line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[at.Hour()]++
+		}
+	}
+	if got != arrivalsByHour() {
+		t.Errorf("got %v want %v", got, arrivalsByHour())
+	}
+}
+
+// Two years of arrivals follow the profile: chi-squared over the hours stays
+// below 49.7, which chance exceeds once in a thousand times (23 degrees of
+// freedom), and the days are as dispersed as a Poisson process of seven
+// weekdays makes them.
+func TestArrivalsFollowTheProfile(t *testing.T) {
+	const perDay, days, dt = 40.0, 728, 60.0
+	a := newArrivals(perDay, source(9, "arrivals"))
+	var hours [24]float64
+	daily := make([]float64, days)
+	for day := range daily {
+		for minute := range 24 * 60 {
+			n := float64(a.next(clock{hour: float64(minute) / 60, weekday: day % 7}, dt))
+			hours[minute/60] += n
+			daily[day] += n
+		}
+	}
+	want := arrivalsByHour()
+	var total, chi float64
+	for _, n := range hours {
+		total += n
+	}
+	scale(want[:], total)
+	for h := range hours {
+		chi += (hours[h] - want[h]) * (hours[h] - want[h]) / want[h]
+	}
+	if chi > 49.7 {
+		t.Errorf("chi-squared %.1f over the hours %v", chi, hours)
+	}
+	mean := total / days
+	var variance float64
+	for _, n := range daily {
+		variance += (n - mean) * (n - mean) / (days - 1)
+	}
+	if math.Abs(mean-perDay) > 1 || variance/mean < 0.8 || variance/mean > 1.3 {
+		t.Errorf("got %.2f a day with a dispersion of %.2f, want %v and about 1", mean, variance/mean, perDay)
+	}
+}
+
+func TestWeatherFollowsLatitudeAndSeason(t *testing.T) {
+	for _, c := range []struct {
+		city              string
+		januaryC, julyC   float64
+		latitude, between float64
+	}{
+		{"Tokyo", 9, 29, 35.68, 3},
+		{"Nairobi", 27, 27, -1.29, 3},
+		{"Johannesburg", 30, 16, -26.2, 3},
+	} {
+		var found bool
+		for _, p := range places() {
+			if p.name != c.city {
+				continue
+			}
+			found = true
+			s := &sky{place: p, seed: 1, name: "site-01"}
+			for month, want := range map[time.Month]float64{time.January: c.januaryC, time.July: c.julyC} {
+				var sum, sun float64
+				const hours = 31 * 24
+				for h := range hours {
+					w := s.at(time.Date(2026, month, 1, h, 0, 0, 0, time.UTC).UnixMilli())
+					sum += w.celsius
+					sun += w.sunW
+					if w.sunW > 0 && (w.local.hour < 4 || w.local.hour > 20.5) {
+						t.Errorf("%s: %v W/m² at %v h", c.city, w.sunW, w.local.hour)
+					}
+				}
+				if mean := sum / hours; math.Abs(mean-want) > c.between {
+					t.Errorf("%s in %s: mean %.1f °C want about %v", c.city, month, mean, want)
+				}
+				if kwh := sun / 31 / 1000; kwh < 1 || kwh > 8 {
+					t.Errorf("%s in %s: %.1f kWh/m² a day", c.city, month, kwh)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("no place %s", c.city)
+		}
+	}
+}
+
+// A building uses more on weekdays, burns gas in winter only, keeps its set
+// points while people are in, and its mean power agrees with its registers.
+func TestBuildingYear(t *testing.T) {
+	cfg := Config{Seed: 3, Start: start(), Step: time.Hour, Owners: 1, Sites: 1, Buildings: 1}
+	f := newFleet(t, cfg)
+	var weekday, weekend, powerWh float64
+	var gas [13]float64
+	before := f.Truth().Buildings[0]
+	lastGas := 0.0
+	run(f, 365*24, func(r telemetry.Reading) {
+		if r.Kind != devices.KindBuilding {
+			return
+		}
+		num := func(name string) float64 {
+			x, ok := r.Num(name)
+			if !ok {
+				t.Fatalf("no %s", name)
+			}
+			return x
+		}
+		at := time.UnixMilli(r.TS - 1).UTC().Add(8 * time.Hour) // Shanghai
+		lights := num("lighting_power_w")
+		if d := at.Weekday(); d == time.Saturday || d == time.Sunday {
+			weekend += lights / 2
+		} else {
+			weekday += lights / 5
+			if in := num("indoor_c"); at.Hour() >= 10 && at.Hour() <= 16 && (in < 19.5 || in > 26) {
+				t.Errorf("%s: %v °C indoors at %v °C outdoors", at, in, num("outdoor_c"))
+			}
+		}
+		powerWh += num("power_w")
+		gas[at.Month()] += num("gas_wh") - lastGas
+		lastGas = num("gas_wh")
+	}, nil)
+	after := f.Truth().Buildings[0]
+	net := after.ImportWh - before.ImportWh - (after.ExportWh - before.ExportWh)
+	if math.Abs(powerWh-net) > 1e-4*net {
+		t.Errorf("mean power adds up to %.0f Wh, the registers to %.0f", powerWh, net)
+	}
+	if weekday < 5*weekend {
+		t.Errorf("lighting: %.0f on a weekday, %.0f on a day of the weekend", weekday, weekend)
+	}
+	if gas[time.January] <= 0 || gas[time.July] != 0 {
+		t.Errorf("gas by month: %.0f", gas)
+	}
+	if after.PVWh <= 0 || after.ImportWh <= before.ImportWh {
+		t.Errorf("got %+v", after)
+	}
+}
