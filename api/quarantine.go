@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
+)
+
+// maxListedPayload bounds in bytes what a list shows of each payload; the entry
+// itself has all of it.
+const maxListedPayload = 4 << 10
+
+type quarantineInput struct {
+	Page
+	Reason string `query:"reason" maxLength:"64" doc:"only entries of this reason"`
+	Device string `query:"device" maxLength:"128" doc:"only entries of this device: kind/id"`
+}
+
+// EntryPath is the id of a quarantined record in a path.
+type EntryPath struct {
+	ID int64 `path:"id" minimum:"1" doc:"id of the entry"`
+}
+
+// Quarantined is one record that could not be stored.
+type Quarantined struct {
+	ID            int64   `json:"id"`
+	ReceivedAt    Time    `json:"received_at"`
+	Topic         string  `json:"topic"`
+	Device        string  `json:"device,omitempty" doc:"kind/id; absent where the topic names none"`
+	Principal     string  `json:"principal,omitempty" doc:"who published it"`
+	Reason        string  `json:"reason"`
+	Detail        string  `json:"detail,omitempty" doc:"what was found, where, and what was wanted"`
+	PayloadBytes  int     `json:"payload_bytes" doc:"length of the whole payload"`
+	Truncated     bool    `json:"truncated,omitempty" doc:"the list shows the first 4096 bytes"`
+	Payload       *string `json:"payload,omitempty" doc:"where it is UTF-8"`
+	PayloadBase64 *string `json:"payload_base64,omitempty" doc:"where it is not"`
+}
+
+// ReasonCount is how many entries have a reason.
+type ReasonCount struct {
+	Reason string `json:"reason"`
+	Count  int    `json:"count"`
+}
+
+type reasonsOutput struct{ Body items[ReasonCount] }
+
+type accountingOutput struct{ Body Accounting }
+
+func (a *API) routeQuarantine() {
+	add(a, operation{
+		id: "list-quarantine", method: http.MethodGet, path: "/quarantine", tag: "ingest",
+		summary: "Records that could not be stored, newest first",
+		notes:   "Long payloads are cut; get the entry for all of it.",
+	}, a.quarantined)
+	add(a, operation{
+		id: "count-quarantine", method: http.MethodGet, path: "/quarantine/counts", tag: "ingest",
+		summary: "Number of entries by reason",
+	}, a.quarantineCounts)
+	add(a, operation{
+		id: "get-quarantined", method: http.MethodGet, path: "/quarantine/{id}", tag: "ingest",
+		summary: "One entry with its whole payload", errors: []int{http.StatusNotFound},
+	}, a.quarantineEntry)
+	add(a, operation{
+		id: "delete-quarantined", method: http.MethodDelete, path: "/quarantine/{id}", tag: "ingest",
+		summary: "Drop an entry", errors: []int{http.StatusNotFound},
+	}, a.dropQuarantined)
+	add(a, operation{
+		id: "get-ingest", method: http.MethodGet, path: "/ingest", tag: "ingest",
+		summary: "What arrived since the process started, and what became of it",
+		notes:   "received = stored + duplicate + quarantined + pending, at every instant.",
+	}, func(context.Context, *struct{}) (*accountingOutput, error) {
+		return &accountingOutput{Body: a.opts.Ingest.Accounting()}, nil
+	})
+}
+
+func (a *API) quarantined(ctx context.Context, in *quarantineInput) (*listOutput[Quarantined], error) {
+	entries, total, err := a.opts.Quarantine.List(ctx, quarantine.Filter{
+		Reason: wire.Reason(in.Reason), Device: in.Device, Limit: in.Limit, Offset: in.Offset,
+	})
+	if err != nil {
+		return nil, err
+	}
+	views := make([]Quarantined, len(entries))
+	for i, e := range entries {
+		views[i] = viewEntry(e, maxListedPayload)
+	}
+	return list(in.Page, views, total), nil
+}
+
+func (a *API) quarantineCounts(ctx context.Context, _ *struct{}) (*reasonsOutput, error) {
+	counts, err := a.opts.Quarantine.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &reasonsOutput{Body: items[ReasonCount]{Items: []ReasonCount{}}}
+	for _, reason := range wire.Reasons() {
+		if n := counts[reason]; n > 0 {
+			out.Body.Items = append(out.Body.Items, ReasonCount{Reason: string(reason), Count: n})
+		}
+	}
+	return out, nil
+}
+
+func (a *API) quarantineEntry(ctx context.Context, in *EntryPath) (*itemOutput[Quarantined], error) {
+	e, err := a.opts.Quarantine.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &itemOutput[Quarantined]{Body: viewEntry(e, len(e.Payload))}, nil
+}
+
+func (a *API) dropQuarantined(ctx context.Context, in *EntryPath) (*struct{}, error) {
+	if err := a.opts.Quarantine.Delete(ctx, in.ID); err != nil {
+		return nil, fmt.Errorf("quarantine entry %d: %w", in.ID, err)
+	}
+	return nil, nil
+}
+
+// viewEntry shows an entry with at most limit bytes of its payload. Whether it
+// is text is decided on the whole payload, and a cut falls between characters.
+func viewEntry(e quarantine.Entry, limit int) Quarantined {
+	view := Quarantined{
+		ID: e.ID, ReceivedAt: timeOf(e.ReceivedAt), Topic: e.Topic, Device: e.Device, Principal: e.Principal,
+		Reason: string(e.Reason), Detail: e.Detail, PayloadBytes: len(e.Payload),
+	}
+	payload, text := e.Payload, utf8.Valid(e.Payload)
+	if len(payload) > limit {
+		view.Truncated = true
+		for text && limit > 0 && !utf8.RuneStart(payload[limit]) {
+			limit--
+		}
+		payload = payload[:limit]
+	}
+	if text {
+		s := string(payload)
+		view.Payload = &s
+	} else {
+		s := base64.StdEncoding.EncodeToString(payload)
+		view.PayloadBase64 = &s
+	}
+	return view
+}
