@@ -138,6 +138,8 @@ type RetryAfter struct {
 	Err   error
 }
 
-func (e *RetryAfter) Error() string        { return e.Err.Error() }
-func (e *RetryAfter) Unwrap() error        { return e.Err }
+func (e *RetryAfter) Error() string { return e.Err.Error() }
+func (e *RetryAfter) Unwrap() error { return e.Err }
+
+// Is makes every RetryAfter an ErrUnavailable.
 func (e *RetryAfter) Is(target error) bool { return target == ErrUnavailable }

@@ -116,7 +116,11 @@ func (a *assembly) lineField(l []byte) (rest []byte, ok bool) {
 	}
 	key = unescape(key, "=, ")
 	l = l[1:]
-	k, num, str := badValue, 0.0, []byte(nil)
+	var (
+		k   valueKind
+		num float64
+		str []byte
+	)
 	if len(l) > 0 && l[0] == '"' {
 		n := closingQuote(l)
 		if n < 0 {

@@ -129,7 +129,7 @@ func (s *scanner) word() valueKind {
 		end++
 	}
 	w := s.data[s.pos:end]
-	k := badValue
+	var k valueKind
 	switch {
 	case string(w) == "null":
 		k = nullValue

@@ -50,9 +50,9 @@ func (d *Decoder) gunzip(payload []byte) ([]byte, *Fault) {
 		switch {
 		case len(body) > limit:
 			return nil, &Fault{ReasonGzipTooLarge, fmt.Sprintf("unpacks to more than %d bytes", limit), payload}
-		case err == io.EOF && isGzip(body):
+		case errors.Is(err, io.EOF) && isGzip(body):
 			return nil, &Fault{ReasonBadGzip, "gzip within gzip", payload}
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:
 			return nil, badGzip(payload, err)

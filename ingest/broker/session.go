@@ -57,7 +57,7 @@ func (s *session) release() {
 
 // acknowledge queues the acknowledgement of a publish. It does not block.
 func (s *session) acknowledge(id uint16, qos byte, reason byte) {
-	kind := byte(packets.Puback)
+	kind := packets.Puback
 	if qos == 2 {
 		kind = packets.Pubrec
 	}

@@ -162,7 +162,7 @@ func (r *timed) Read(p []byte) (int, error) {
 // noEOF turns the end of a stream that should go on into an error that doesn't
 // look like a proper end.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -114,10 +114,7 @@ func (s *Source) Run(ctx context.Context) error {
 		case d := <-s.inbox:
 			err := s.opts.Submit(ctx, s.message(d))
 			s.room.Release(d.size)
-			if err != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
+			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("hand on message from %s: %w", s.opts.Broker, err)
 			}
 		}

@@ -64,7 +64,7 @@ func (o *outbox) Close() error {
 	o.more.Signal()
 	o.mu.Unlock()
 	if first {
-		o.TCPConn.SetWriteDeadline(time.Now().Add(farewell))
+		_ = o.TCPConn.SetWriteDeadline(time.Now().Add(farewell))
 	}
 	<-o.done
 	return o.TCPConn.Close()
@@ -98,5 +98,5 @@ func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	o.err = err
 	o.mu.Unlock()
-	o.TCPConn.CloseRead()
+	_ = o.TCPConn.CloseRead()
 }

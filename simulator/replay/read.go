@@ -94,7 +94,7 @@ func unpack(r io.Reader) (io.Reader, error) {
 		b = bufio.NewReaderSize(z, 64<<10)
 	}
 	if start, _ := b.Peek(3); string(start) == "\xef\xbb\xbf" {
-		b.Discard(3)
+		_, _ = b.Discard(3) // it was peeked at
 	}
 	return b, nil
 }
