@@ -1,0 +1,159 @@
+package duckdb
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// Compare two commits with
+//
+//	go test -run '^$' -bench . -count 6 ./ingest/duckdb | tee new.txt
+//	benchstat old.txt new.txt
+
+// benchDevices is how many batteries report in turn, each once a second.
+const benchDevices = 1000
+
+// benchBatch is n readings of ten fields, in order, from the given one on.
+func benchBatch(schema *devices.Schema, from, n int) []telemetry.Reading {
+	var fields []*devices.Field
+	for _, f := range schema.Measurement(devices.KindBattery).Fields {
+		if f.Numeric() && len(fields) < 10 {
+			fields = append(fields, f)
+		}
+	}
+	out := make([]telemetry.Reading, n)
+	for i := range out {
+		values := make([]telemetry.Value, len(fields))
+		for k, f := range fields {
+			values[k] = telemetry.Value{Field: f, Num: float64(rand.IntN(1000)) / 10}
+		}
+		out[i] = telemetry.Reading{
+			Kind:   devices.KindBattery,
+			Device: fmt.Sprintf("battery-%04d", (from+i)%benchDevices),
+			TS:     t0 + int64((from+i)/benchDevices)*1000,
+			Values: values,
+		}
+	}
+	return out
+}
+
+func benchStore(b *testing.B, readings int) *Store {
+	b.Helper()
+	s := open(b, b.TempDir(), standard(b))
+	for from := 0; from < readings; from += 50_000 {
+		mustAppend(b, s, benchBatch(s.schema, from, 50_000)...)
+	}
+	return s
+}
+
+func perReading(b *testing.B, readings int) {
+	b.ReportMetric(float64(readings)*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, n := range []int{20, 10_000} {
+		b.Run(fmt.Sprintf("batch=%d", n), func(b *testing.B) {
+			s := benchStore(b, 0)
+			from := 0
+			for b.Loop() {
+				b.StopTimer()
+				batch := benchBatch(s.schema, from, n)
+				// Each batch begins a new second, so that all of it is new.
+				from += (n + benchDevices - 1) / benchDevices * benchDevices
+				b.StartTimer()
+				if got := mustAppend(b, s, batch...); got.New != n {
+					b.Fatalf("got %+v, want %d new", got, n)
+				}
+			}
+			perReading(b, n)
+		})
+	}
+	const stored = 1_000_000
+	for _, what := range []string{"same", "rewritten", "late"} {
+		for _, n := range []int{20, 10_000} {
+			b.Run(fmt.Sprintf("dup=%s/batch=%d/stored=%d", what, n, stored), func(b *testing.B) {
+				s := benchStore(b, stored)
+				batch := benchBatch(s.schema, stored/2, n)
+				mustAppend(b, s, batch...)
+				want := telemetry.Appended{Merged: n}
+				for i := 0; b.Loop(); i++ {
+					b.StopTimer()
+					switch what {
+					case "rewritten":
+						batch = benchBatch(s.schema, stored/2, n)
+					case "late":
+						batch = benchBatch(s.schema, stored/2, n)
+						for k := range batch {
+							batch[k].TS += int64(i + 1)
+						}
+						want = telemetry.Appended{New: n}
+					}
+					b.StartTimer()
+					if got := mustAppend(b, s, batch...); got.New != want.New || got.Merged != want.Merged {
+						b.Fatalf("got %+v, want %+v", got, want)
+					}
+				}
+				perReading(b, n)
+			})
+		}
+	}
+}
+
+func BenchmarkRange(b *testing.B) {
+	const stored = 1_000_000
+	s := benchStore(b, stored)
+	queries := []struct {
+		name string
+		q    telemetry.RangeQuery
+		rows int
+	}{
+		{"devices=1/fields=all", telemetry.RangeQuery{Devices: []string{"battery-0500"}}, stored / benchDevices},
+		{"devices=1/fields=1", telemetry.RangeQuery{Devices: []string{"battery-0500"}, Fields: []string{"soc_pct"}}, stored / benchDevices},
+		{"devices=all/fields=1", telemetry.RangeQuery{Fields: []string{"soc_pct"}}, stored},
+		{"devices=all/fields=all", telemetry.RangeQuery{}, stored},
+	}
+	for _, bm := range queries {
+		bm.q.Kind, bm.q.Window = devices.KindBattery, always
+		b.Run(fmt.Sprintf("%s/rows=%d", bm.name, bm.rows), func(b *testing.B) {
+			for b.Loop() {
+				rows := 0
+				err := s.Range(b.Context(), bm.q, func(telemetry.Reading) error { rows++; return nil })
+				if err != nil || rows != bm.rows {
+					b.Fatalf("got %d rows, error %v, want %d", rows, err, bm.rows)
+				}
+			}
+			perReading(b, bm.rows)
+		})
+	}
+	b.Run(fmt.Sprintf("latest/devices=all/fields=all/rows=%d", stored), func(b *testing.B) {
+		for b.Loop() {
+			got, err := s.Latest(b.Context(), telemetry.RangeQuery{Kind: devices.KindBattery, Window: always})
+			if err != nil || len(got) != 10*benchDevices {
+				b.Fatalf("got %d samples, error %v", len(got), err)
+			}
+		}
+	})
+}
+
+func BenchmarkAggregate(b *testing.B) {
+	const stored = 1_000_000
+	s := benchStore(b, stored)
+	for _, fn := range telemetry.Funcs() {
+		for _, fleet := range []bool{false, true} {
+			b.Run(fmt.Sprintf("func=%s/fleet=%v/fields=1/rows=%d", fn, fleet, stored), func(b *testing.B) {
+				q := telemetry.AggregateQuery{Func: fn, Every: time.Minute, Fleet: fleet}
+				q.Kind, q.Window, q.Fields = devices.KindBattery, always, []string{"soc_pct"}
+				for b.Loop() {
+					if got, err := s.Aggregate(b.Context(), q); err != nil || len(got) == 0 {
+						b.Fatalf("got %d buckets, error %v", len(got), err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package duckdb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// ErrInUse is returned by Open when the directory is open already.
+var ErrInUse = errors.New("the telemetry store is in use")
+
+// classify tells what a retry may mend from what it will not. Some paths of
+// the driver keep an error's text only, and a failed commit wraps its cause in
+// text, so the text is looked at.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, sign := range []string{"IO Error", "Out of Memory Error", "FATAL Error", "TransactionContext Error"} {
+		if strings.Contains(text, sign) {
+			return fmt.Errorf("%w: %w", telemetry.ErrUnavailable, err)
+		}
+	}
+	return err
+}
+
+// outOfRange reports whether a number did not fit into its type.
+func outOfRange(err error) bool {
+	var e *duckdb.Error
+	return errors.As(err, &e) && (e.Type == duckdb.ErrorTypeConversion || e.Type == duckdb.ErrorTypeOutOfRange)
+}

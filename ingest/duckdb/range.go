@@ -1,0 +1,154 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// pageRows bounds the rows of one page of a range. The driver holds the whole
+// result of a query in memory, so a range of any length is read in pages.
+const pageRows = 1 << 17
+
+// Range streams readings; see telemetry.Reader. All of it is read from one
+// snapshot, so what is appended meanwhile is not in it. Memory is bounded by
+// a page of the result, however wide the window is.
+func (s *Store) Range(ctx context.Context, q telemetry.RangeQuery, yield func(telemetry.Reading) error) error {
+	fields, err := q.Resolve(s.schema)
+	if err != nil {
+		return fmt.Errorf("range: %w", err)
+	}
+	var stopped error // what yield returned, which is passed on as it is
+	err = s.use(ctx, func(ctx context.Context, e *engine) error {
+		if q.Window.Empty() || len(fields) == 0 {
+			return nil
+		}
+		return e.snapshot(ctx, func(tx *sql.Tx) error {
+			p := newPager(tx, e.tables[q.Kind].name, s.page, q, fields, func(r telemetry.Reading) error {
+				stopped = yield(r)
+				return stopped
+			})
+			return p.run(ctx)
+		})
+	})
+	switch {
+	case stopped != nil:
+		return stopped
+	case err != nil:
+		return fmt.Errorf("range: %w", err)
+	}
+	return nil
+}
+
+// pager reads a range page by page. A page is either all rows of some
+// neighbouring devices, or some of the rows of one device.
+type pager struct {
+	tx      *sql.Tx
+	table   string
+	size    int64 // of a page, in rows
+	q       telemetry.RangeQuery
+	fields  []*devices.Field
+	query   string
+	where   filter
+	yield   func(telemetry.Reading) error
+	reading telemetry.Reading
+}
+
+func newPager(tx *sql.Tx, table string, size int64, q telemetry.RangeQuery, fields []*devices.Field, yield func(telemetry.Reading) error) *pager {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = quote(f.Name)
+	}
+	return &pager{
+		tx:      tx,
+		table:   table,
+		size:    size,
+		q:       q,
+		fields:  fields,
+		query:   "SELECT device, ts_ms, " + strings.Join(names, ", ") + " FROM " + table,
+		where:   where(q).holding(fields),
+		yield:   yield,
+		reading: telemetry.Reading{Kind: q.Kind, Values: make([]telemetry.Value, 0, len(fields))},
+	}
+}
+
+func (p *pager) run(ctx context.Context) error {
+	if len(p.q.Devices) == 1 {
+		return p.device(ctx, p.q.Devices[0])
+	}
+	spans, err := p.spans(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		if s.rows > p.size {
+			err = p.device(ctx, s.first)
+		} else {
+			err = p.neighbours(ctx, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span is the devices from first to last and how many rows they have at most.
+// Where these are more than a page, it is one device.
+type span struct {
+	first, last string
+	rows        int64
+}
+
+func (p *pager) spans(ctx context.Context) ([]span, error) {
+	var spans []span
+	in := where(p.q)
+	statement := "SELECT device, count(*) FROM " + p.table + in.String() + " GROUP BY device ORDER BY device"
+	err := each(ctx, p.tx, statement, in.args, func(row []any) error {
+		device, rows := row[0].(string), row[1].(int64)
+		if n := len(spans); n > 0 && spans[n-1].rows+rows <= p.size {
+			spans[n-1].last = device
+			spans[n-1].rows += rows
+			return nil
+		}
+		spans = append(spans, span{device, device, rows})
+		return nil
+	})
+	return spans, err
+}
+
+func (p *pager) neighbours(ctx context.Context, s span) error {
+	in := p.where.with("device BETWEEN ? AND ?", s.first, s.last)
+	return each(ctx, p.tx, p.query+in.String()+" ORDER BY device, ts_ms", in.args, p.emit)
+}
+
+// device reads the pages of one device, each from where the one before ended.
+func (p *pager) device(ctx context.Context, device string) error {
+	for from := p.q.Window.From; ; from = p.reading.TS + 1 {
+		in := p.where.with("device = ? AND ts_ms >= ?", device, from)
+		statement := fmt.Sprintf("%s%s ORDER BY ts_ms LIMIT %d", p.query, in, p.size)
+		rows := int64(0)
+		err := each(ctx, p.tx, statement, in.args, func(row []any) error {
+			rows++
+			return p.emit(row)
+		})
+		if err != nil || rows < p.size {
+			return err
+		}
+	}
+}
+
+func (p *pager) emit(row []any) error {
+	r := &p.reading
+	r.Device, r.TS, r.Values = row[columnDevice].(string), row[columnTS].(int64), r.Values[:0]
+	for i, f := range p.fields {
+		if v, ok := valueFrom(f, row[2+i]); ok {
+			r.Values = append(r.Values, v)
+		}
+	}
+	return p.yield(*r)
+}

@@ -1,0 +1,224 @@
+// Package duckdb is the embedded telemetry store: one DuckDB database file in
+// the data directory, with a table for each kind of device and a column for
+// each field. It implements telemetry.Appender and telemetry.Reader, and
+// promises that a reading is on disk when Append returns and that no identity
+// is stored twice. It knows nothing of where readings come from or of what is
+// computed from them, and it shares its directory with no other process.
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// Options are the settings of a store. The zero value of each is its default.
+type Options struct {
+	Logger      *slog.Logger // default: discard
+	MemoryLimit string       // what DuckDB may hold in memory, with its unit; default "1GB"
+	Threads     int          // that a query may use; default 2
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MemoryLimit == "" {
+		o.MemoryLimit = "1GB"
+	}
+	if o.Threads <= 0 {
+		o.Threads = 2
+	}
+	return o
+}
+
+// Store is a telemetry store in a directory. It may be used by several
+// goroutines: reads run beside each other and beside the one Append that runs
+// at a time.
+type Store struct {
+	schema *devices.Schema
+	log    *slog.Logger
+	path   string // of the database file
+	opts   Options
+	lock   *dirLock
+	page   int64 // rows of a page of Range
+
+	// turn is held by the one Append that runs; a channel, so that waiting for
+	// it ends with the context.
+	turn chan struct{}
+
+	// life ends when Close is called and takes the reads in progress with it.
+	life context.Context
+	end  context.CancelFunc
+
+	// gate is held for reading by every call that uses the engine, and for
+	// writing by those that replace or close it.
+	gate   sync.RWMutex
+	engine *engine // nil once closed, and while a broken one could not be replaced
+	closed bool
+}
+
+var (
+	_ telemetry.Appender = (*Store)(nil)
+	_ telemetry.Reader   = (*Store)(nil)
+)
+
+// Open opens the store in dir, which is made where it does not exist, and
+// brings its tables up to schema: a new field becomes a column, a column that
+// the schema does not have any more is left alone. It is an error if a field
+// has changed between text and number, and ErrInUse if the directory is open
+// elsewhere, in this process or another.
+func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open telemetry store: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("open telemetry store: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open telemetry store: %w", err)
+	}
+	opts = opts.withDefaults()
+	s := &Store{
+		schema: schema,
+		log:    opts.Logger,
+		path:   filepath.Join(dir, "telemetry.duckdb"),
+		opts:   opts,
+		lock:   lock,
+		page:   pageRows,
+		turn:   make(chan struct{}, 1),
+	}
+	if s.engine, err = openEngine(ctx, s.path, schema, opts); err != nil {
+		return nil, errors.Join(fmt.Errorf("open telemetry store: %w", err), lock.release())
+	}
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	return s, nil
+}
+
+// Close ends the reads in progress, waits for an Append in progress, writes
+// the log into the database file and closes it. Calls after it return
+// telemetry.ErrClosed; a second Close does nothing.
+func (s *Store) Close() error {
+	s.end()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var err error
+	if s.engine != nil {
+		err = s.engine.close()
+		s.engine = nil
+	}
+	if err = errors.Join(err, s.lock.release()); err != nil {
+		return fmt.Errorf("close telemetry store: %w", err)
+	}
+	return nil
+}
+
+// use calls fn with the engine, which stays open until fn returns, and with a
+// context that also ends when the store is closed. It is where errors of the
+// engine become those of the contract, and where what a broken engine said is
+// taken back.
+func (s *Store) use(ctx context.Context, fn func(context.Context, *engine) error) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	switch {
+	case s.closed || s.life.Err() != nil:
+		return telemetry.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.engine == nil || !s.engine.sound():
+		return fmt.Errorf("%w: the database is to be opened again by the next append", telemetry.ErrUnavailable)
+	}
+	callCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	err := fn(callCtx, s.engine)
+	switch {
+	case err == nil && s.engine.sound():
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: the database broke during the call", telemetry.ErrUnavailable)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case callCtx.Err() != nil:
+		return telemetry.ErrClosed
+	}
+	return classify(err)
+}
+
+// replaceEngine opens the database anew where the engine is broken. The caller
+// holds turn.
+func (s *Store) replaceEngine(ctx context.Context) error {
+	s.gate.RLock()
+	closed, usable := s.closed, s.engine != nil && s.engine.sound()
+	s.gate.RUnlock()
+	if closed || usable {
+		return nil
+	}
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.engine != nil {
+		if err := s.engine.close(); err != nil {
+			s.log.Warn("close broken telemetry database", "err", err)
+		}
+		s.engine = nil
+	}
+	e, err := openEngine(ctx, s.path, s.schema, s.opts)
+	if err != nil {
+		return fmt.Errorf("%w: open the database again: %w", telemetry.ErrUnavailable, err)
+	}
+	s.engine = e
+	s.log.Info("telemetry database opened again")
+	return nil
+}
+
+// Stats is the size of a store.
+type Stats struct {
+	Rows  map[devices.Kind]int64 // readings of each kind
+	Bytes int64                  // on disk, the log included
+}
+
+// Stats counts what is stored. It is cheap: the counts come from the tables'
+// metadata.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	st := Stats{Rows: make(map[devices.Kind]int64)}
+	err := s.use(ctx, func(ctx context.Context, e *engine) error {
+		for _, kind := range devices.Kinds() {
+			var n int64
+			if err := e.db.QueryRowContext(ctx, "SELECT count(*) FROM "+e.tables[kind].name).Scan(&n); err != nil {
+				return err
+			}
+			st.Rows[kind] = n
+		}
+		return nil
+	})
+	if err != nil {
+		return Stats{}, fmt.Errorf("telemetry store stats: %w", err)
+	}
+	for _, path := range []string{s.path, s.path + ".wal"} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the log of a database that was just checkpointed
+		}
+		if err != nil {
+			return Stats{}, fmt.Errorf("telemetry store stats: %w", err)
+		}
+		st.Bytes += info.Size()
+	}
+	return st, nil
+}
