@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fleetwatt/fleetwatt/ingest/servertest"
+)
+
+func TestVersion(t *testing.T) {
+	out, _, code := program(t, "version")
+	if code != 0 || !strings.HasPrefix(out, "fleetwatt ") {
+		t.Errorf("got %q, exit code %d", out, code)
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	_, errs, code := program(t, "server")
+	if code == 0 || !strings.Contains(errs, "server") {
+		t.Errorf("got %q, exit code %d", errs, code)
+	}
+}
+
+// Everything that is wrong is told at once, by key, and nothing starts.
+func TestRefusals(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"open to the world without credentials", []string{"--mqtt-listen", "0.0.0.0:0", "--mqtt-anonymous"}, []string{"mqtt-anonymous", "loopback"}},
+		{"several at once", []string{"--http-listen", "nowhere", "--log-level", "loud", "--rollup-schedule", "daily"}, []string{"http-listen", "log-level", "rollup-schedule"}},
+		{"short admin key", []string{"--admin-key", "secret"}, []string{"admin-key", "16"}},
+		{"no broker there", []string{"--influx-url", "http://127.0.0.1:1"}, []string{"127.0.0.1:1"}},
+		{"no such file", []string{"--config", "missing.yaml"}, []string{"missing.yaml"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"serve", "--data", t.TempDir(), "--http-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0"}, tt.args...)
+			_, errs, code := program(t, args...)
+			if code != 1 {
+				t.Errorf("got exit code %d, want 1", code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(errs, want) {
+					t.Errorf("the message lacks %q:\n%s", want, errs)
+				}
+			}
+		})
+	}
+}
+
+// A second server on the same directory says so and leaves the first alone.
+func TestDirectoryInUse(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, "--data", dir)
+	_, errs, code := program(t, "serve", "--data", dir, "--http-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(errs, dir) {
+		t.Errorf("got exit code %d and %q", code, errs)
+	}
+	s.call(http.StatusOK, http.MethodGet, "/api/v1/fleet/summary", "")
+	s.stop()
+}
+
+// The admin key is made once, for its owner's eyes only.
+func TestAdminKeyIsGenerated(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, "--data", dir, "--admin-key", "")
+	info, err := os.Stat(filepath.Join(dir, "admin.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("got mode %o, want 600", info.Mode().Perm())
+	}
+	first, err := os.ReadFile(filepath.Join(dir, "admin.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(key string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/owners", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	if got := try(strings.TrimSpace(string(first))); got != http.StatusOK {
+		t.Errorf("the generated key: got %d", got)
+	}
+	if got := try(adminKey); got != http.StatusUnauthorized {
+		t.Errorf("another key: got %d, want 401", got)
+	}
+	s.kill()
+	s.start(30e9)
+	if again, _ := os.ReadFile(filepath.Join(dir, "admin.key")); string(again) != string(first) {
+		t.Error("the key changed over a restart")
+	}
+	if strings.Contains(s.log.String(), strings.TrimSpace(string(first))) {
+		t.Error("the key is in the log")
+	}
+}
+
+// A simulated fleet, registered over the API, by the command line alone.
+func TestSimulate(t *testing.T) {
+	s := serve(t)
+	ledger := filepath.Join(t.TempDir(), "acknowledged")
+	out, errs, code := program(t, "simulate", "--broker", "tcp://"+s.mqtt, "--api", s.url, "--admin-key", adminKey,
+		"--days", "3", "--stations", "2", "--batteries", "8", "--buildings", "1", "--ledger", ledger)
+	if code != 0 || !strings.Contains(out, "readings") {
+		t.Fatalf("got %q %q, exit code %d", out, errs, code)
+	}
+	want := uint64(3 * 96 * 11)
+	b, err := os.ReadFile(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := uint64(strings.Count(string(b), "reading ")); got != want {
+		t.Errorf("the ledger has %d readings, want %d", got, want)
+	}
+	if a := s.accounting(); a.Stored < want || a.Quarantined != 0 {
+		t.Errorf("got accounting %+v, want at least %d stored", a, want)
+	}
+	unclaimed := get[struct{ Items []any }](s, "/api/v1/batteries?status=unclaimed").Items
+	if len(unclaimed) != 0 {
+		t.Errorf("got %d unclaimed batteries, want none", len(unclaimed))
+	}
+}
+
+func TestReplayTellsTheRow(t *testing.T) {
+	s := serve(t)
+	file := filepath.Join(t.TempDir(), "bad.csv")
+	if err := os.WriteFile(file, []byte("datetime,equipment load [kWh]\n2018-01-01 00:00:00,4.4\n2018-01-01 01:00:00,many\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := program(t, "replay", "--broker", "tcp://"+s.mqtt, "--mapping", example("cambridge-b4.yaml"), file)
+	if code != 1 || !strings.Contains(errs, "bad.csv") || !strings.Contains(errs, "many") {
+		t.Errorf("got exit code %d and %q", code, errs)
+	}
+	_, errs, code = program(t, "replay", "--broker", fmt.Sprintf("tcp://127.0.0.1:%d", servertest.FreePort(t)), "--mapping", example("cambridge-b4.yaml"), file)
+	if code != 1 || !strings.Contains(errs, "connect") {
+		t.Errorf("without a broker: got exit code %d and %q", code, errs)
+	}
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/app"
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/simulator"
+	"github.com/fleetwatt/fleetwatt/simulator/publish"
+)
+
+// demo is a server with everything embedded and a simulated fleet beside it.
+type demo struct {
+	settings
+	days int
+	seed uint64
+	once bool
+
+	out, err io.Writer
+}
+
+func demoCommand() *cobra.Command {
+	var d demo
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve with a simulated fleet: 60 batteries, 4 stations, 2 buildings, 90 days of history, then live",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d.out, d.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := d.load(cmd.Flags()); err != nil {
+				return err
+			}
+			if d.MQTTBroker != "" || d.InfluxURL != "" || d.MQTTListen == "" {
+				return errors.New("the demonstration runs with everything embedded: leave out mqtt-broker, influx-url and an empty mqtt-listen")
+			}
+			// An address nobody asked for must not keep the demonstration from
+			// coming up.
+			for key, address := range map[string]*string{"mqtt-listen": &d.MQTTListen, "http-listen": &d.HTTPListen} {
+				if !cmd.Flags().Changed(key) && taken(*address) {
+					*address = "127.0.0.1:0"
+				}
+			}
+			return d.run(cmd.Context())
+		},
+	}
+	d.bind(cmd)
+	_ = cmd.Flags().Lookup("data").Value.Set("./data/demo")
+	cmd.Flags().Lookup("data").DefValue = "./data/demo"
+	_ = cmd.Flags().Lookup("log-level").Value.Set("warn")
+	cmd.Flags().Lookup("log-level").DefValue = "warn"
+	cmd.Flags().IntVar(&d.days, "days", 90, "days of history")
+	cmd.Flags().Uint64Var(&d.seed, "seed", 1, "of the simulation")
+	cmd.Flags().BoolVar(&d.once, "once", false, "stop after the history is computed, for scripts")
+	return cmd
+}
+
+func taken(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		_ = l.Close()
+	}
+	return err != nil
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if d.days < 1 || d.days > 3650 {
+		return fmt.Errorf("days: %d: want 1 to 3650", d.days)
+	}
+	a, err := app.New(ctx, d.Config, version(), newLogger(d.err, d.LogLevel, d.LogFormat))
+	if err != nil {
+		return err
+	}
+	fleet, err := d.fleet()
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	secrets, err := register(ctx, a.Registry(), fleet.Inventory())
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	ctx, stop := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() {
+		defer stop() // a server that ends takes the simulation with it
+		served <- a.Run(ctx)
+	}()
+	err = d.simulate(ctx, a, fleet, secrets)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	stop()
+	return errors.Join(err, <-served)
+}
+
+// origin is what makes the simulation of a data directory: started again, the
+// demonstration publishes the same history, which changes nothing, and goes on
+// from there.
+type origin struct {
+	Seed  uint64    `json:"seed"`
+	Start time.Time `json:"start"`
+}
+
+func (d *demo) fleet() (*simulator.Fleet, error) {
+	path := filepath.Join(d.Data, "demo.json")
+	o := origin{Seed: d.seed, Start: time.Now().UTC().Truncate(15*time.Minute).AddDate(0, 0, -d.days)}
+	b, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(b, &o); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		fmt.Fprintf(d.out, "Continuing the fleet of %s, which began on %s.\n", d.Data, o.Start.Format(time.DateOnly))
+	case errors.Is(err, fs.ErrNotExist):
+		b, err := json.Marshal(o)
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", path, err)
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			return nil, fmt.Errorf("write %s: %w", path, err)
+		}
+	default:
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return simulator.New(simulator.Demo(o.Seed, o.Start))
+}
+
+// simulate publishes the history through MQTT, has it computed, says what there
+// is to see, and goes on live until ctx ends.
+func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet, secrets map[devices.Ref]string) error {
+	until := time.Now().UTC().Truncate(15 * time.Minute)
+	inv := fleet.Inventory()
+	devicesCount := len(inv.Batteries) + len(inv.Stations) + len(inv.Buildings)
+	steps := int64(until.Sub(fleet.Now()) / (15 * time.Minute))
+	b := newBar(d.err, "publishing history", "readings", steps*int64(devicesCount))
+	p, err := publish.New(publish.Options{
+		Broker: "tcp://" + a.MQTTAddr(), ClientPrefix: "demo", Progress: b.acknowledged,
+		Credentials: func(ref devices.Ref) (string, string) { return ref.ID, secrets[ref] },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }() // what is on its way when the demonstration ends was not acknowledged
+	if err := p.Backfill(ctx, fleet, until); err != nil {
+		return err
+	}
+	b.set(b.total)
+	for _, job := range a.Runner().Jobs() {
+		fmt.Fprintf(d.err, "computing: %s\n", job.Name)
+		run, err := a.Runner().Trigger(ctx, job.Name, true)
+		if err == nil && run.Err != "" {
+			err = errors.New(run.Err)
+		}
+		if err != nil {
+			return fmt.Errorf("job %s: %w", job.Name, err)
+		}
+	}
+	d.tell(a, inv)
+	if d.once {
+		return nil
+	}
+	if err := fleet.SetStep(time.Second); err != nil {
+		return err
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	return p.Live(ctx, fleet, tick.C)
+}
+
+func (d *demo) tell(a *app.App, inv simulator.Inventory) {
+	url, key, battery := a.URL(), a.AdminKey(), inv.Batteries[0].ID
+	building := inv.Buildings[0].ID
+	fmt.Fprintf(d.out, `
+fleetwatt is up: %s  (API description: %s/docs)
+MQTT:      %s
+admin key: %s
+
+Try:
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries?limit=60'
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries/%s/health'
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries/%s/latest'
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/buildings/%s/telemetry?fields=energy_wh&every=1d&aggregate=delta&from=%s'
+  curl -H 'Authorization: Bearer %s' '%s/api/v1/fleet/summary'
+
+`, url, url, a.MQTTAddr(), key, key, url, key, url, battery, key, url, battery,
+		key, url, building, time.Now().UTC().AddDate(0, 0, -30).Format("2006-01-02T00:00:00Z"), key, url)
+	if !d.once {
+		fmt.Fprintln(d.out, "The fleet goes on live, one reading a second from each device. Ctrl-C stops it.")
+	}
+}
+
+// register makes the registry hold the inventory, and gives every device a
+// credential. What is there already stays.
+func register(ctx context.Context, r *registry.Registry, inv simulator.Inventory) (map[devices.Ref]string, error) {
+	for _, o := range inv.Owners {
+		if _, err := r.CreateOwner(ctx, o); notNew(err) {
+			return nil, err
+		}
+	}
+	for _, s := range inv.Sites {
+		if _, err := r.CreateSite(ctx, s); notNew(err) {
+			return nil, err
+		}
+	}
+	var refs []devices.Ref
+	for _, s := range inv.Stations {
+		if _, err := r.CreateStation(ctx, s); notNew(err) {
+			return nil, err
+		}
+		refs = append(refs, devices.Ref{Kind: devices.KindStation, ID: s.ID})
+	}
+	for _, b := range inv.Batteries {
+		if _, err := r.CreateBattery(ctx, b); notNew(err) {
+			return nil, err
+		}
+		refs = append(refs, devices.Ref{Kind: devices.KindBattery, ID: b.ID})
+	}
+	for _, b := range inv.Buildings {
+		if _, err := r.CreateBuilding(ctx, b); notNew(err) {
+			return nil, err
+		}
+		refs = append(refs, devices.Ref{Kind: devices.KindBuilding, ID: b.ID})
+	}
+	secrets := make(map[devices.Ref]string, len(refs))
+	for _, ref := range refs {
+		secret, err := r.SetCredential(ctx, ref, "")
+		if err != nil {
+			return nil, err
+		}
+		secrets[ref] = secret
+	}
+	return secrets, nil
+}
+
+// notNew reports an error other than that the item is there already.
+func notNew(err error) bool { return err != nil && !errors.Is(err, registry.ErrExists) }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/simulator/publish"
+)
+
+// target is the broker that simulate and replay publish to.
+type target struct {
+	broker, username, password string
+}
+
+func (t *target) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.broker, "broker", "tcp://127.0.0.1:1883", "MQTT broker to publish to")
+	cmd.Flags().StringVar(&t.username, "username", "", "user name at the broker")
+	cmd.Flags().StringVar(&t.password, "password", "", "password at the broker")
+}
+
+func (t *target) credentials(devices.Ref) (user, password string) { return t.username, t.password }
+
+// complete takes from the environment the flags that were not given.
+func complete(cmd *cobra.Command) error {
+	var none config.Config
+	return none.Load(cmd.Flags(), "", os.LookupEnv)
+}
+
+// bar draws a line of progress on a terminal, and a line every tenth elsewhere.
+type bar struct {
+	w        io.Writer
+	terminal bool
+	label    string
+	unit     string
+	total    int64
+	began    time.Time
+	tenth    int64
+	drawn    time.Time
+}
+
+func newBar(w io.Writer, label, unit string, total int64) *bar {
+	return &bar{w: w, terminal: isTerminal(w), label: label, unit: unit, total: max(total, 1), began: time.Now(), tenth: -1}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (b *bar) set(done int64) {
+	done = min(done, b.total)
+	rate := float64(done) / max(time.Since(b.began).Seconds(), 1e-3)
+	if !b.terminal {
+		if tenth := done * 10 / b.total; tenth > b.tenth {
+			b.tenth = tenth
+			fmt.Fprintf(b.w, "%s %3d %%  %d of %d %s, %.0f/s\n", b.label, tenth*10, done, b.total, b.unit, rate)
+		}
+		return
+	}
+	if done < b.total && time.Since(b.drawn) < 100*time.Millisecond {
+		return
+	}
+	b.drawn = time.Now()
+	const width = 30
+	full := int(done * width / b.total)
+	fmt.Fprintf(b.w, "\r%s [%s%s] %3d %%  %d of %d %s, %.0f/s ", b.label,
+		strings.Repeat("█", full), strings.Repeat("·", width-full), done*100/b.total, done, b.total, b.unit, rate)
+	if done == b.total {
+		fmt.Fprintln(b.w)
+		b.drawn = b.drawn.Add(time.Hour) // nothing more to draw
+		b.terminal, b.tenth = false, 10
+	}
+}
+
+// acknowledged is a publish.Progress that moves b by acknowledged readings.
+func (b *bar) acknowledged(s publish.Stats) { b.set(s.ReadingsAcked) }

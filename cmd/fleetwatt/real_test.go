@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/csv"
+	"math"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/ingest/servertest"
+)
+
+type health struct {
+	Status string
+	SoHPct float64 `json:"soh_pct"`
+	Cycles []struct {
+		Cycle      int
+		CapacityAh float64 `json:"capacity_ah"`
+	}
+}
+
+// withMosquittoAndInflux is a server in front of the real ones, and the broker
+// to publish to.
+func withMosquittoAndInflux(t *testing.T) (*server, string) {
+	t.Helper()
+	mosquitto, influxd := servertest.StartMosquitto(t), servertest.StartInfluxd(t)
+	s := serve(t, "--mqtt-broker", mosquitto.URL, "--influx-url", influxd.URL, "--influx-bucket", "telemetry")
+	return s, mosquitto.URL
+}
+
+// NASA's B0005, 168 discharges over MQTT at QoS 1: the capacity of every cycle
+// is the published one, whatever stands in for broker and store.
+func TestNASA(t *testing.T) {
+	stacks := []struct {
+		name  string
+		start func(t *testing.T) (s *server, broker string)
+	}{
+		{"embedded", func(t *testing.T) (*server, string) { s := serve(t); return s, "tcp://" + s.mqtt }},
+		{"mosquitto and influxdb", withMosquittoAndInflux},
+	}
+	for _, st := range stacks {
+		t.Run(st.name, func(t *testing.T) {
+			file := measurement(t, "battery", "nasa", "B0005_discharge_raw.csv.gz")
+			want := publishedCapacities(t)
+			s, broker := st.start(t)
+			if out, errs, code := program(t, "replay", "--broker", broker, "--mapping", example("nasa-b0005.yaml"), file); code != 0 {
+				t.Fatalf("replay: exit code %d\n%s%s", code, out, errs)
+			}
+			s.eventually("everything stored", time.Minute, func() bool { a := s.accounting(); return a.Stored >= 50285 && a.Pending == 0 })
+			s.call(http.StatusOK, http.MethodPatch, "/api/v1/batteries/B0005", `{"rated_capacity_ah": 2, "cutoff_voltage_v": 2.7}`)
+			s.runJob("capacity")
+
+			h := get[health](s, "/api/v1/batteries/B0005/health")
+			if len(h.Cycles) != len(want) {
+				t.Fatalf("got %d cycles, want %d", len(h.Cycles), len(want))
+			}
+			worst, below := 0.0, 0
+			for i, c := range h.Cycles {
+				worst = max(worst, math.Abs(c.CapacityAh/want[i]-1))
+				if below == 0 && c.CapacityAh < 1.4 {
+					below = c.Cycle
+				}
+			}
+			if worst > 0.001 {
+				t.Errorf("worst relative error %.2g, want at most 0.001", worst)
+			}
+			if below != 125 {
+				t.Errorf("first cycle below 1.4 Ah is %d, want 125", below)
+			}
+			if h.Status != "ok" || math.Abs(h.SoHPct-66.254) > 0.01 {
+				t.Errorf("got status %s and a state of health of %.3f %%, want ok and 66.254 %%", h.Status, h.SoHPct)
+			}
+			t.Logf("168 cycles, worst relative error %.3g; cycle 1 %.6f Ah, cycle 168 %.6f Ah", worst, h.Cycles[0].CapacityAh, h.Cycles[167].CapacityAh)
+		})
+	}
+}
+
+func publishedCapacities(t *testing.T) []float64 {
+	t.Helper()
+	f, err := os.Open(measurement(t, "battery", "nasa", "B0005_capacity_per_cycle.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []float64
+	for _, row := range rows[1:] {
+		v, err := strconv.ParseFloat(row[4], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// Cambridge's building b4 in 2018, hourly consumption into a register: the days
+// add up to the year, asked of the readings and of the roll-ups.
+func TestCambridge(t *testing.T) {
+	file := measurement(t, "building", "cambridge", "b4_electricity_2018.csv")
+	s := serve(t)
+	if out, errs, code := program(t, "replay", "--broker", "tcp://"+s.mqtt, "--mapping", example("cambridge-b4.yaml"), file); code != 0 {
+		t.Fatalf("replay: exit code %d\n%s%s", code, out, errs)
+	}
+	const want, tolerance = 143_718.6, 1e-4
+	span := "from=2018-01-01T00:00:00Z&to=2019-01-01T00:00:00Z"
+	days := get[struct {
+		Items []struct {
+			EnergyWh float64 `json:"energy_wh"`
+		}
+	}](s, "/api/v1/buildings/b4/telemetry?fields=energy_wh&every=1d&aggregate=delta&"+span)
+	sum := 0.0
+	for _, d := range days.Items {
+		sum += d.EnergyWh / 1000
+	}
+	if len(days.Items) != 365 || math.Abs(sum/want-1) > tolerance {
+		t.Errorf("telemetry: %d days add up to %.3f kWh, want 365 and %.1f", len(days.Items), sum, want)
+	}
+	t.Logf("telemetry: %d days, %.4f kWh", len(days.Items), sum)
+
+	s.runJob("rollup")
+	rolled := get[struct {
+		Items []struct {
+			Stats []struct {
+				Field string
+				Delta *float64
+			}
+		}
+	}](s, "/api/v1/buildings/b4/rollups?every=1d&"+span)
+	sum = 0
+	for _, d := range rolled.Items {
+		for _, st := range d.Stats {
+			if st.Field == "energy_wh" && st.Delta != nil {
+				sum += *st.Delta / 1000
+			}
+		}
+	}
+	if len(rolled.Items) != 365 || math.Abs(sum/want-1) > tolerance {
+		t.Errorf("roll-ups: %d days add up to %.3f kWh, want 365 and %.1f", len(rolled.Items), sum, want)
+	}
+	s.stop()
+}
+
+// The demonstration comes up by itself: 60 batteries, each with 90 days of
+// telemetry, a capacity and a state of health, and all of it came over MQTT.
+func TestDemo(t *testing.T) {
+	s := launch(t, 60*time.Second, "demo", "--data", t.TempDir(), "--days", "90")
+	s.eventually("history computed", 10*time.Minute, func() bool { return strings.Contains(s.log.String(), "goes on live") })
+
+	type item struct {
+		ID        string
+		Telemetry struct{ From, To time.Time }
+		Health    struct {
+			CapacityAh float64 `json:"capacity_ah"`
+			SoHPct     float64 `json:"soh_pct"`
+			Status     string
+		}
+	}
+	list := get[struct{ Items []item }](s, "/api/v1/batteries?limit=60").Items
+	if len(list) != 60 {
+		t.Fatalf("got %d batteries, want 60", len(list))
+	}
+	for _, b := range list {
+		if days := b.Telemetry.To.Sub(b.Telemetry.From).Hours() / 24; days < 90 {
+			t.Errorf("%s: telemetry over %.1f days, want 90", b.ID, days)
+		}
+		if b.Health.Status != "ok" || b.Health.CapacityAh <= 0 || b.Health.SoHPct < 60 || b.Health.SoHPct > 110 {
+			t.Errorf("%s: got health %+v", b.ID, b.Health)
+		}
+	}
+	for kind, want := range map[string]int{"owners": 2, "stations": 4, "buildings": 2} {
+		if got := len(get[struct{ Items []any }](s, "/api/v1/"+kind).Items); got != want {
+			t.Errorf("got %d %s, want %d", got, kind, want)
+		}
+	}
+	// 90 days of 96 readings from each of 66 devices, and events.
+	if a := s.accounting(); a.Stored < 90*96*66 || a.Quarantined != 0 {
+		t.Errorf("got accounting %+v, want at least %d stored and none in quarantine", a, 90*96*66)
+	}
+	live := s.accounting().Received
+	s.eventually("live readings", 30*time.Second, func() bool { return s.accounting().Received > live+66 })
+	for _, line := range strings.Split(s.log.String(), "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "curl ") {
+			s.checkCurl(line)
+		}
+	}
+	s.stop()
+}
+
+// checkCurl fetches what a printed line would.
+func (s *server) checkCurl(line string) {
+	s.t.Helper()
+	parts := strings.Split(line, "'")
+	if len(parts) < 4 || parts[1] != "Authorization: Bearer "+adminKey || !strings.HasPrefix(parts[3], s.url) {
+		s.t.Errorf("odd line %q", line)
+		return
+	}
+	if b := s.call(http.StatusOK, http.MethodGet, strings.TrimPrefix(parts[3], s.url), ""); len(b) < 50 {
+		s.t.Errorf("%s: answered %s", line, b)
+	}
+}

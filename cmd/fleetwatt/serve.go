@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/app"
+	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
+)
+
+// settings is the configuration of a command, before it is loaded.
+type settings struct {
+	config.Config
+	file string
+}
+
+// bind gives cmd a flag for every setting and one for the file.
+func (s *settings) bind(cmd *cobra.Command) {
+	s.Config = config.Default()
+	s.Bind(cmd.Flags())
+	cmd.Flags().StringVar(&s.file, "config", "", "YAML file of settings, by the names of these flags")
+}
+
+// load completes the flags from the environment and the file, and checks all.
+func (s *settings) load(flags *pflag.FlagSet) error {
+	path := s.file
+	if path == "" {
+		path = os.Getenv(config.EnvName("config"))
+	}
+	if err := s.Load(flags, path, os.LookupEnv); err != nil {
+		return err
+	}
+	return s.Validate()
+}
+
+func serveCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take in telemetry, compute, and serve the API",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd.Flags()); err != nil {
+				return err
+			}
+			log := newLogger(cmd.ErrOrStderr(), s.LogLevel, s.LogFormat)
+			a, err := app.New(cmd.Context(), s.Config, version(), log)
+			if err != nil {
+				return err
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+	s.bind(cmd)
+	return cmd
+}
+
+func configCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print the configuration that serve would run with",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loadErr := s.load(cmd.Flags())
+			if err := s.Print(cmd.OutOrStdout(), cmd.Flags()); err != nil {
+				return err
+			}
+			return loadErr
+		},
+	}
+	s.bind(cmd)
+	return cmd
+}

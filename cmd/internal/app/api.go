@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fleetwatt/fleetwatt/api"
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/fleet"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
+)
+
+func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err error) {
+	a.api, err = api.New(api.Options{
+		AdminKey: a.adminKey, Version: a.version, Schema: schema, Log: a.log, Now: a.now,
+		Registry: a.registry, Credentials: a.registry, Telemetry: a.store,
+		Results: a.ledger, Events: a.ledger, Quarantine: a.quarantine,
+		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: accounting{a.pipeline},
+		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		OnDeviceChanged: a.ledger.Invalidate,
+	})
+	if err != nil {
+		return err
+	}
+	if a.http, err = net.Listen("tcp", a.cfg.HTTPListen); err != nil {
+		return fmt.Errorf("listen for HTTP on %s: %w", a.cfg.HTTPListen, err)
+	}
+	a.onClose(func() error {
+		if err := a.http.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// Ready says whether the server can do its work, and what keeps it from it.
+func (a *App) Ready(context.Context) []api.Check {
+	check := func(name, trouble string) api.Check {
+		return api.Check{Name: name, OK: trouble == "", Detail: trouble}
+	}
+	stopping := ""
+	select {
+	case <-a.stopping:
+		stopping = "the server is stopping"
+	default:
+	}
+	what, since := a.pipeline.Trouble()
+	if what != "" {
+		what = fmt.Sprintf("nothing is acknowledged since %s: %s", since.UTC().Format(time.RFC3339), what)
+	}
+	return []api.Check{check("server", stopping), check("intake", a.source.Trouble()), check("ingest", what)}
+}
+
+// jobs is the runner with its history, as the API wants it.
+type jobs struct {
+	runner *fleet.Runner
+	ledger *ledger.Ledger
+}
+
+func (j jobs) Jobs(ctx context.Context) ([]api.Job, error) {
+	var out []api.Job
+	for _, s := range j.runner.Jobs() {
+		job := api.Job{Name: s.Name, Schedule: s.Schedule, Next: s.Next}
+		last, ok, err := j.ledger.LastRun(ctx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			job.Last = &last
+		}
+		out = append(out, job)
+	}
+	return out, nil
+}
+
+func (j jobs) Trigger(ctx context.Context, name string, wait bool) (ledger.Run, error) {
+	run, err := j.runner.Trigger(ctx, name, wait)
+	switch {
+	case errors.Is(err, fleet.ErrUnknownJob):
+		err = fmt.Errorf("%w: %s", api.ErrUnknownJob, name)
+	case errors.Is(err, fleet.ErrRunning):
+		err = fmt.Errorf("%w: %s", api.ErrJobRunning, name)
+	}
+	return run, err
+}
+
+// accounting is the pipeline's, in the API's words.
+type accounting struct{ p *ingest.Pipeline }
+
+func (a accounting) Accounting() api.Accounting { return api.Accounting(a.p.Accounting()) }
+
+// toQuarantine stores what the pipeline rejects.
+type toQuarantine struct{ q *quarantine.Quarantine }
+
+func (t toQuarantine) Put(ctx context.Context, rejected []ingest.Rejected) error {
+	entries := make([]quarantine.Entry, len(rejected))
+	for i, r := range rejected {
+		entries[i] = quarantine.Entry{
+			ReceivedAt: r.ReceivedAt, Topic: r.Topic, Device: r.Device, Principal: r.Principal,
+			Reason: r.Reason, Detail: r.Detail, Payload: r.Payload,
+		}
+	}
+	return t.q.Put(ctx, entries)
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/fleetwatt/fleetwatt"
+
+// imports lists, for every package of the module, what it imports directly.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string][]string{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[short(p.ImportPath)] = p.Imports
+	}
+}
+
+func short(path string) string { return strings.TrimPrefix(path, module+"/") }
+
+// within reports whether pkg is one of roots or below one that ends in "/…".
+func within(pkg string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		if below, ok := strings.CutSuffix(root, "/…"); ok {
+			return pkg == below || strings.HasPrefix(pkg, below+"/")
+		}
+		return pkg == root
+	})
+}
+
+// The walls of the house: which package may know which.
+func TestWalls(t *testing.T) {
+	adapters := []string{"ingest/broker", "ingest/mqtt", "ingest/duckdb", "ingest/influx", "ingest/quarantine"}
+	rules := []struct {
+		name string
+		of   []string
+		may  []string // of the module; nothing else
+	}{
+		{"the vocabulary knows nothing", []string{"devices"}, nil},
+		{"the contract knows the vocabulary", []string{"devices/telemetry"}, []string{"devices"}},
+		{"codecs know contract and vocabulary", []string{"devices/wire"}, []string{"devices", "devices/telemetry"}},
+		{"stores know only devices", []string{"ingest/duckdb", "ingest/influx"}, []string{"devices", "devices/telemetry"}},
+		{"quarantine knows only devices", []string{"ingest/quarantine"}, []string{"devices/…"}},
+		{"ingest knows no adapter", []string{"ingest"}, []string{"devices", "devices/telemetry", "devices/wire"}},
+		{"sources know ingest, no store", []string{"ingest/broker", "ingest/mqtt"}, []string{"devices/…", "ingest"}},
+		{"pure results know no shell", []string{"fleet/battery", "fleet/rollup"}, []string{"devices", "devices/telemetry"}},
+		{"jobs know the ledger and the maths", []string{"fleet"}, []string{"devices", "devices/telemetry", "fleet/…"}},
+		{"the simulator is not checked by itself", []string{"simulator/…"}, []string{"devices/…", "simulator/…"}},
+		{"the API knows no engine and no source", []string{"api"}, []string{"devices/…", "fleet/…", "ingest/quarantine"}},
+	}
+	all := imports(t)
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			found := false
+			for pkg, list := range all {
+				if !within(pkg, r.of...) {
+					continue
+				}
+				found = true
+				for _, imp := range list {
+					if strings.HasPrefix(imp, module) && !within(short(imp), r.may...) {
+						t.Errorf("%s imports %s", pkg, short(imp))
+					}
+				}
+			}
+			if !found {
+				t.Errorf("there is no %v", r.of)
+			}
+		})
+	}
+	t.Run("one package knows all adapters", func(t *testing.T) {
+		for pkg, list := range all {
+			known := 0
+			for _, imp := range list {
+				if within(short(imp), adapters...) {
+					known++
+				}
+			}
+			if known > 1 && pkg != "cmd/internal/app" {
+				t.Errorf("%s imports %d adapters", pkg, known)
+			}
+		}
+	})
+}
+
+// Pure packages do no I/O, start nothing and read no clock of their own; from
+// outside they import gonum at most.
+func TestPurePackages(t *testing.T) {
+	pure := []string{"devices", "devices/telemetry", "devices/wire", "fleet/battery", "fleet/rollup", "simulator"}
+	forbidden := []string{"os", "net/…", "net", "io/ioutil", "log/…", "log", "database/…", "syscall", "os/…"}
+	all := imports(t)
+	for _, pkg := range pure {
+		if _, ok := all[pkg]; !ok {
+			t.Errorf("there is no %s", pkg)
+		}
+		for _, imp := range all[pkg] {
+			outside := strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") && !strings.HasPrefix(imp, module) && !strings.HasPrefix(imp, "gonum.org/")
+			if outside || within(imp, forbidden...) {
+				t.Errorf("%s imports %s", pkg, imp)
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// How long each part of a stop may take before it is cut short. What is not
+// committed by then was not acknowledged either.
+const (
+	drainTime = 20 * time.Second
+	jobTime   = 10 * time.Second
+	apiTime   = 5 * time.Second
+)
+
+// part is something that runs until it is told to end.
+type part struct {
+	name string
+	stop context.CancelFunc
+	done chan error // one value, when it has ended
+}
+
+// launch runs f in the background until its part is stopped; an end before that
+// is reported to failed.
+func launch(name string, failed chan<- error, f func(ctx context.Context) error) *part {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &part{name: name, stop: cancel, done: make(chan error, 1)}
+	go func() {
+		err := f(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = nil // it ended because it was told to
+		}
+		if ctx.Err() == nil {
+			failed <- fmt.Errorf("%s ended: %w", name, errors.Join(errUnexpected, err))
+		}
+		p.done <- err
+	}()
+	return p
+}
+
+var errUnexpected = errors.New("unexpected end")
+
+// end stops the part and waits for it.
+func (p *part) end(limit time.Duration) error {
+	p.stop()
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(limit):
+		return fmt.Errorf("%s did not end within %s", p.name, limit)
+	}
+}
+
+// Run serves until ctx ends or a part fails, then stops: intake, drain, jobs,
+// store, API. It returns nil after an orderly stop. The App is closed when it
+// returns.
+func (a *App) Run(ctx context.Context) error {
+	failed := make(chan error, 8) // more than there are parts
+	pipeline := launch("ingest", failed, a.pipeline.Run)
+	jobs := launch("jobs", failed, a.runner.Run)
+	upkeep := launch("upkeep", failed, a.upkeep)
+	server := launch("api", failed, func(context.Context) error { return a.api.Serve(a.http) })
+	// Last, so that whoever is let in finds everything running.
+	intake := launch("intake", failed, a.source.Run)
+	a.log.Info("fleetwatt is up", "version", a.version, "url", a.URL(), "mqtt", a.source.Describe(), "data", a.cfg.Data)
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-failed:
+		a.log.Error("a part failed; stopping", "err", cause)
+	}
+	close(a.stopping)
+	a.log.Info("stopping")
+	// The parts below end because they are told to: mark them so first.
+	server.stop()
+
+	errs := []error{cause}
+	a.source.Quiesce()
+	errs = append(errs, intake.end(drainTime))
+	a.pipeline.Close()
+	errs = append(errs, a.drain(pipeline))
+	a.source.Close()
+	errs = append(errs, upkeep.end(jobTime), jobs.end(jobTime), a.store.Close())
+	shutdown, cancel := context.WithTimeout(context.Background(), apiTime)
+	defer cancel()
+	errs = append(errs, a.api.Shutdown(shutdown), server.end(apiTime), a.Close())
+	err := errors.Join(errs...)
+	a.log.Info("stopped", "received", a.Accounting().Received, "pending", a.Accounting().Pending, "err", err)
+	return err
+}
+
+// drain waits until everything taken in is committed and acknowledged.
+func (a *App) drain(pipeline *part) error {
+	select {
+	case err := <-pipeline.done:
+		pipeline.stop()
+		return err
+	case <-time.After(drainTime):
+		pipeline.stop()
+		<-pipeline.done
+		what, _ := a.pipeline.Trouble()
+		return fmt.Errorf("ingest: %d records could not be committed within %s and stay unacknowledged (%s)",
+			a.Accounting().Pending, drainTime, what)
+	}
+}
+
+// upkeep drops what is too old.
+func (a *App) upkeep(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if n, err := a.quarantine.Purge(ctx, a.now()); err != nil && ctx.Err() == nil {
+			a.log.Error("purge quarantine", "err", err)
+		} else if n > 0 {
+			a.log.Info("dropped old entries of the quarantine", "entries", n)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

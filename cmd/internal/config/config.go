@@ -1,0 +1,108 @@
+// Package config is the configuration of fleetwatt: what can be set, from where
+// it is taken, and whether it makes sense.
+//
+// Each setting is a flag, an environment variable (FLEETWATT_ and the flag's
+// name in capitals, - as _) and a key of a YAML file (the flag's name); the
+// flag wins over the environment, which wins over the file.
+package config
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is everything that can be set. The names in brackets are the keys.
+type Config struct {
+	Data      string // [data] directory of all state
+	LogLevel  string // [log-level] debug, info, warn, error
+	LogFormat string // [log-format] text or json
+
+	MQTTListen    string // [mqtt-listen] of the embedded broker; empty: none
+	MQTTAnonymous bool   // [mqtt-anonymous] accept devices without credentials
+	MQTTMaxConns  int    // [mqtt-max-connections] of the embedded broker
+
+	MQTTBroker   string // [mqtt-broker] URL of an external broker to consume
+	MQTTClientID string // [mqtt-client-id] at the external broker
+	MQTTUsername string // [mqtt-username]
+	MQTTPassword string // [mqtt-password]
+	MQTTGroup    string // [mqtt-group] of the shared subscription
+
+	HTTPListen string // [http-listen]
+	AdminKey   string // [admin-key] empty: generated into Data/admin.key
+
+	InfluxURL     string        // [influx-url] empty: the embedded store
+	InfluxToken   string        // [influx-token]
+	InfluxOrg     string        // [influx-org]
+	InfluxBucket  string        // [influx-bucket]
+	InfluxTimeout time.Duration // [influx-timeout] of one request
+
+	AdmitUnknown     bool          // [admit-unknown] register unknown devices as unclaimed
+	MaxAhead         time.Duration // [max-ahead] of a timestamp before the clock
+	MaxPendingMiB    int           // [max-pending-mib] memory for messages not yet committed
+	StoreMemoryMiB   int           // [store-memory-mib] memory of the embedded store
+	RollupSchedule   string        // [rollup-schedule] cron, UTC
+	CapacitySchedule string        // [capacity-schedule] cron, UTC
+
+	Fields []Field // [fields] of the file only: measurements beyond the standard ones
+}
+
+// Field is a measurement that the operator adds to a kind of device.
+type Field struct {
+	Kind string  `yaml:"kind"`           // battery, station or building
+	Name string  `yaml:"name"`           // with its unit as suffix
+	Unit string  `yaml:"unit,omitempty"` //
+	Type string  `yaml:"type,omitempty"` // number (default), integer or text
+	Role string  `yaml:"role,omitempty"` // gauge (default) or counter
+	Min  float64 `yaml:"min"`            // inclusive
+	Max  float64 `yaml:"max"`            // inclusive
+}
+
+// Default is the configuration of a single machine with everything embedded.
+func Default() Config {
+	return Config{
+		Data: "./data", LogLevel: "info", LogFormat: "text",
+		MQTTListen: "127.0.0.1:1883", MQTTMaxConns: 20_000,
+		MQTTClientID: "fleetwatt",
+		HTTPListen:   "127.0.0.1:8080",
+		InfluxBucket: "fleetwatt", InfluxTimeout: 10 * time.Second,
+		AdmitUnknown: true, MaxAhead: 10 * time.Minute,
+		MaxPendingMiB: 64, StoreMemoryMiB: 1024,
+		RollupSchedule: "*/15 * * * *", CapacitySchedule: "*/30 * * * *",
+	}
+}
+
+// secrets are never printed.
+var secrets = map[string]bool{"admin-key": true, "influx-token": true, "mqtt-password": true}
+
+// Bind makes each setting a flag whose default is its present value.
+func (c *Config) Bind(f *pflag.FlagSet) {
+	f.StringVar(&c.Data, "data", c.Data, "directory that holds all state")
+	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
+	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
+
+	f.StringVar(&c.MQTTListen, "mqtt-listen", c.MQTTListen, "address of the embedded MQTT broker; empty turns it off")
+	f.BoolVar(&c.MQTTAnonymous, "mqtt-anonymous", c.MQTTAnonymous, "accept devices without credentials (loopback only)")
+	f.IntVar(&c.MQTTMaxConns, "mqtt-max-connections", c.MQTTMaxConns, "connections to the embedded broker at once")
+	f.StringVar(&c.MQTTBroker, "mqtt-broker", c.MQTTBroker, "URL of an external MQTT broker to consume, for example tcp://host:1883; the embedded one is then off")
+	f.StringVar(&c.MQTTClientID, "mqtt-client-id", c.MQTTClientID, "client id at the external broker: stable, and one for each replica")
+	f.StringVar(&c.MQTTUsername, "mqtt-username", c.MQTTUsername, "user name at the external broker")
+	f.StringVar(&c.MQTTPassword, "mqtt-password", c.MQTTPassword, "password at the external broker")
+	f.StringVar(&c.MQTTGroup, "mqtt-group", c.MQTTGroup, "group of a shared subscription at the external broker, for replicas to split the load; the broker must keep it over a restart (mosquitto 2.0.11 does not); empty: an ordinary subscription")
+
+	f.StringVar(&c.HTTPListen, "http-listen", c.HTTPListen, "address of the HTTP API")
+	f.StringVar(&c.AdminKey, "admin-key", c.AdminKey, "key of the API's administrator; by default generated into DATA/admin.key")
+
+	f.StringVar(&c.InfluxURL, "influx-url", c.InfluxURL, "InfluxDB to store telemetry in, instead of the embedded store")
+	f.StringVar(&c.InfluxToken, "influx-token", c.InfluxToken, "InfluxDB token; user:password for 1.8 with authentication")
+	f.StringVar(&c.InfluxOrg, "influx-org", c.InfluxOrg, "InfluxDB organisation (2.x)")
+	f.StringVar(&c.InfluxBucket, "influx-bucket", c.InfluxBucket, "InfluxDB bucket; database or database/policy for 1.8")
+	f.DurationVar(&c.InfluxTimeout, "influx-timeout", c.InfluxTimeout, "longest time for one request to InfluxDB")
+
+	f.BoolVar(&c.AdmitUnknown, "admit-unknown", c.AdmitUnknown, "register unknown devices that publish, as unclaimed; otherwise what they send is quarantined")
+	f.DurationVar(&c.MaxAhead, "max-ahead", c.MaxAhead, "how far a timestamp may be ahead of the clock")
+	f.IntVar(&c.MaxPendingMiB, "max-pending-mib", c.MaxPendingMiB, "memory for messages that are not committed yet")
+	f.IntVar(&c.StoreMemoryMiB, "store-memory-mib", c.StoreMemoryMiB, "memory that the embedded store may use")
+	f.StringVar(&c.RollupSchedule, "rollup-schedule", c.RollupSchedule, "when hourly and daily roll-ups are computed (cron, UTC)")
+	f.StringVar(&c.CapacitySchedule, "capacity-schedule", c.CapacitySchedule, "when battery capacities are computed (cron, UTC)")
+}

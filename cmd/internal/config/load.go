@@ -1,0 +1,145 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// EnvPrefix starts the name of every environment variable.
+const EnvPrefix = "FLEETWATT_"
+
+// EnvName is the environment variable of a flag.
+func EnvName(flag string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Load fills the flags that were not given on the command line from the
+// environment and then from the YAML file at path (empty: none). All problems
+// are reported at once, each with its key.
+func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (string, bool)) error {
+	file, err := c.readFile(path)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, inFile := file[f.Name]
+		delete(file, f.Name)
+		if f.Changed {
+			return
+		}
+		if v, ok := env(EnvName(f.Name)); ok {
+			if err := flags.Set(f.Name, v); err != nil {
+				problems = append(problems, fmt.Errorf("%s=%q: %w", EnvName(f.Name), shown(f.Name, v), reasonOf(err)))
+			}
+			return
+		}
+		if inFile {
+			if err := flags.Set(f.Name, value); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %s: %q: %w", path, f.Name, shown(f.Name, value), reasonOf(err)))
+			}
+		}
+	})
+	unknown := make([]string, 0, len(file))
+	for key := range file {
+		unknown = append(unknown, key)
+	}
+	slices.Sort(unknown)
+	for _, key := range unknown {
+		problems = append(problems, fmt.Errorf("%s: %s: unknown key", path, key))
+	}
+	return errors.Join(problems...)
+}
+
+// reasonOf strips pflag's repetition of the flag and the value, which may be a
+// secret.
+func reasonOf(err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		return errors.Unwrap(bad)
+	}
+	return err
+}
+
+func shown(key, value string) string {
+	if secrets[key] {
+		return "(secret)"
+	}
+	return value
+}
+
+// readFile returns the scalar keys of the file as written; fields go to c.
+func (c *Config) readFile(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	var doc map[string]yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	out := make(map[string]string, len(doc))
+	for key, node := range doc {
+		switch {
+		case key == "fields":
+			if err := node.Decode(&c.Fields); err != nil {
+				return nil, fmt.Errorf("read configuration %s: fields: %w", path, err)
+			}
+		case node.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("read configuration %s: %s (line %d): want a single value", path, key, node.Line)
+		case node.Tag == "!!null":
+			out[key] = ""
+		default:
+			out[key] = node.Value
+		}
+	}
+	return out, nil
+}
+
+// Print writes the effective configuration as a YAML file; secrets that are set
+// show as "(secret)".
+func (c *Config) Print(w io.Writer, flags *pflag.FlagSet) error {
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	add := func(key string, value *yaml.Node) {
+		doc.Content = append(doc.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, value)
+	}
+	own := pflag.NewFlagSet("own", pflag.ContinueOnError)
+	new(Config).Bind(own)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if own.Lookup(f.Name) == nil {
+			return
+		}
+		v := f.Value.String()
+		if secrets[f.Name] && v != "" {
+			v = "(secret)"
+		}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Value: v}
+		if f.Value.Type() == "string" || f.Value.Type() == "duration" {
+			node.Tag = "!!str"
+		}
+		add(f.Name, node)
+	})
+	if len(c.Fields) > 0 {
+		var fields yaml.Node
+		if err := fields.Encode(c.Fields); err != nil {
+			return fmt.Errorf("print configuration: %w", err)
+		}
+		add("fields", &fields)
+	}
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(doc); err != nil {
+		return fmt.Errorf("print configuration: %w", err)
+	}
+	return e.Close()
+}
