@@ -3,30 +3,19 @@ package simulator
 import (
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/measured"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
 // The profile in the code is what the real stamps say.
 func TestArrivalProfileIsTheRealOne(t *testing.T) {
-	root := os.Getenv("FLEETWATT_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	names, err := filepath.Glob(filepath.Join(root, "station", "data", "*_day*.dat"))
-	if err != nil || len(names) == 0 {
-		if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-			t.Fatalf("real data is absent: %s, %v", root, err)
-		}
-		t.Skipf("real data is absent: %s", root)
-	}
 	var got [24]float64
-	for _, name := range names {
+	for _, name := range measured.Files(t, "station", "data", "*_day*.dat") {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

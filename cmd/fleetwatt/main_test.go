@@ -255,21 +255,4 @@ func send(t *testing.T, c paho.Client, topic string, payload []byte) {
 	}
 }
 
-// measurement is a file measured by others; see the README.
-func measurement(t *testing.T, path ...string) string {
-	t.Helper()
-	dir := os.Getenv("FLEETWATT_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	file := filepath.Join(append([]string{dir}, path...)...)
-	if _, err := os.Stat(file); err != nil {
-		if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-			t.Fatalf("the measurements are not there: %v", err)
-		}
-		t.Skipf("the measurements are not there: %v", err)
-	}
-	return file
-}
-
 func example(name string) string { return filepath.Join("..", "..", "deploy", "examples", name) }

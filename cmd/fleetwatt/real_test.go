@@ -1,15 +1,13 @@
 package main
 
 import (
-	"encoding/csv"
 	"math"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fleetwatt/fleetwatt/devices/measured"
 	"github.com/fleetwatt/fleetwatt/ingest/servertest"
 )
 
@@ -43,8 +41,8 @@ func TestNASA(t *testing.T) {
 	}
 	for _, st := range stacks {
 		t.Run(st.name, func(t *testing.T) {
-			file := measurement(t, "battery", "nasa", "B0005_discharge_raw.csv.gz")
-			want := publishedCapacities(t)
+			file := measured.File(t, "battery", "nasa", "B0005_discharge_raw.csv.gz")
+			want := measured.NASACapacities(t, "B0005")
 			s, broker := st.start(t)
 			if out, errs, code := program(t, "replay", "--broker", broker, "--mapping", example("nasa-b0005.yaml"), file); code != 0 {
 				t.Fatalf("replay: exit code %d\n%s%s", code, out, errs)
@@ -78,32 +76,10 @@ func TestNASA(t *testing.T) {
 	}
 }
 
-func publishedCapacities(t *testing.T) []float64 {
-	t.Helper()
-	f, err := os.Open(measurement(t, "battery", "nasa", "B0005_capacity_per_cycle.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []float64
-	for _, row := range rows[1:] {
-		v, err := strconv.ParseFloat(row[4], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
 // Cambridge's building b4 in 2018, hourly consumption into a register: the days
 // add up to the year, asked of the readings and of the roll-ups.
 func TestCambridge(t *testing.T) {
-	file := measurement(t, "building", "cambridge", "b4_electricity_2018.csv")
+	file := measured.File(t, "building", "cambridge", "b4_electricity_2018.csv")
 	s := serve(t)
 	if out, errs, code := program(t, "replay", "--broker", "tcp://"+s.mqtt, "--mapping", example("cambridge-b4.yaml"), file); code != 0 {
 		t.Fatalf("replay: exit code %d\n%s%s", code, out, errs)

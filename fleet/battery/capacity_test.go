@@ -8,32 +8,17 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
-)
 
-// dataDir is the folder of measurements by others; see the README.
-func dataDir(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("FLEETWATT_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-			t.Fatalf("the measurements are not there: %v", err)
-		}
-		t.Skipf("the measurements are not there: %v", err)
-	}
-	return dir
-}
+	"github.com/fleetwatt/fleetwatt/devices/measured"
+)
 
 // nasaCycles reads B0005's discharges, one slice a cycle, the time of each
 // starting at zero.
 func nasaCycles(t testing.TB) [][]Sample {
 	t.Helper()
-	f, err := os.Open(filepath.Join(dataDir(t), "battery", "nasa", "B0005_discharge_raw.csv.gz"))
+	f, err := os.Open(measured.File(t, "battery", "nasa", "B0005_discharge_raw.csv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,28 +57,6 @@ func nasaCycles(t testing.TB) [][]Sample {
 	}
 }
 
-func publishedCapacities(t testing.TB) []float64 {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dataDir(t), "battery", "nasa", "B0005_capacity_per_cycle.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []float64
-	for _, row := range rows[1:] {
-		v, err := strconv.ParseFloat(row[4], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
 // laidOut puts the cycles one after the other, each start a spacing after the
 // one before.
 func laidOut(cycles [][]Sample, spacingMS int64) []Sample {
@@ -110,7 +73,7 @@ func laidOut(cycles [][]Sample, spacingMS int64) []Sample {
 // The published capacities of NASA's B0005, all 168 cycles, to 2e-5: the table
 // is reached by the trapezoidal rule to the cut-off voltage of 2.7 V.
 func TestCapacitiesNASA(t *testing.T) {
-	cycles, want := nasaCycles(t), publishedCapacities(t)
+	cycles, want := nasaCycles(t), measured.NASACapacities(t, "B0005")
 	tests := []struct {
 		name    string
 		spacing int64

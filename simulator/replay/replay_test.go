@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/measured"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/simulator/replay"
 )
@@ -56,17 +57,9 @@ func example(t *testing.T, name string) *replay.Mapping {
 // realData opens a file of the shared real data.
 func realData(t *testing.T, path ...string) io.Reader {
 	t.Helper()
-	root := os.Getenv("FLEETWATT_TESTDATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	name := filepath.Join(append([]string{root}, path...)...)
-	b, err := os.ReadFile(name)
+	b, err := os.ReadFile(measured.File(t, path...))
 	if err != nil {
-		if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-			t.Fatalf("real data: %v", err)
-		}
-		t.Skipf("real data is absent: %v", err)
+		t.Fatal(err)
 	}
 	return bytes.NewReader(b)
 }
@@ -85,7 +78,6 @@ func readAll(t *testing.T, m *replay.Mapping, name string, r io.Reader) ([]telem
 }
 
 // brief writes readings as "ts field=value …".
-
 func brief(readings []telemetry.Reading) []string {
 	var out []string
 	for _, r := range readings {
