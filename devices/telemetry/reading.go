@@ -27,8 +27,8 @@ type Reading struct {
 // Ref names the device.
 func (r *Reading) Ref() devices.Ref { return devices.Ref{Kind: r.Kind, ID: r.Device} }
 
-// Value is one field of a reading: Num for numeric fields, always finite; Text
-// for text fields.
+// Value is one field of a reading: Num for numeric fields, always finite and
+// never −0 (which stores as 0); Text for text fields, valid UTF-8.
 type Value struct {
 	Field *devices.Field
 	Num   float64

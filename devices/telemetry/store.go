@@ -37,6 +37,9 @@ type Appender interface {
 	// A reading that the engine refuses for what it is does not fail the call:
 	// it is returned in Rejected and all others are committed.
 	//
+	// A reading has at least one value; one without is rejected or kept unseen.
+	// A call that ctx ends returns an error that is ctx's, never ErrUnavailable.
+	//
 	// The readings are not kept after the call, and not changed.
 	Append(ctx context.Context, readings []Reading) (Appended, error)
 }
@@ -55,13 +58,15 @@ type Rejection struct {
 	Reason string
 }
 
-// Reader reads what was appended. All windows are half-open. Results do not
-// depend on the order in which readings were appended.
+// Reader reads what was appended. All windows are half-open, and of any width.
+// Results do not depend on the order in which readings were appended. Devices
+// that are unknown or named twice change nothing.
 type Reader interface {
 	// Range calls yield for each reading that has at least one of the asked
 	// fields, ascending by device (bytewise), then time, and stops at the first
 	// error, which it returns. The reading and its values are valid during the
-	// call of yield only. yield must not call the store.
+	// call of yield only. yield must not call the store. After an error of the
+	// store, nothing of what was yielded may be used.
 	Range(ctx context.Context, q RangeQuery, yield func(Reading) error) error
 
 	// Latest returns, for each device and asked field, the newest sample in the
