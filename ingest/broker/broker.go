@@ -58,7 +58,9 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Broker is an MQTT 3.1.1 and 5 broker for devices.
+// Broker is an MQTT 3.1.1 and 5 broker for devices. It keeps no sessions: what a
+// device has to remember is what was not acknowledged, and subscribers are
+// served at QoS 0, because nobody's slowness may hold up a commit.
 type Broker struct {
 	opts     Options
 	server   *mqtt.Server
@@ -83,7 +85,6 @@ func New(opts Options) (*Broker, error) {
 	caps.MaximumInflight = uint16(min(opts.MaxInflight, 65535))
 	caps.MaximumClientWritesPending = int32(opts.MaxInflight)
 	caps.ReceiveMaximum = uint16(min(opts.MaxUnacked, 65535))
-	caps.MaximumSessionExpiryInterval = uint32((24 * time.Hour).Seconds())
 	caps.TopicAliasMaximum = 64
 	caps.MinimumProtocolVersion = 4
 
@@ -95,9 +96,9 @@ func New(opts Options) (*Broker, error) {
 	if err := b.server.AddHook(b.hook, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	b.listener = newListener(opts.Listen, opts.MaxClients, opts.Logger)
+	b.listener = newListener(opts.Listen, opts.MaxClients, opts.Logger, b.hook.gone)
 	if err := b.server.AddListener(b.listener); err != nil {
-		return nil, fmt.Errorf("listen for MQTT on %s: %w", opts.Listen, err)
+		return nil, fmt.Errorf("listen for MQTT: %w (another program has the address? choose one with --mqtt-listen)", err)
 	}
 	return b, nil
 }
@@ -111,8 +112,16 @@ func (b *Broker) Start() error {
 		return fmt.Errorf("serve MQTT: %w", err)
 	}
 	b.started = true
+	b.hook.fan.start()
 	return nil
 }
+
+// Kick ends the connections of a device, whose credential has changed.
+func (b *Broker) Kick(ref devices.Ref) { b.hook.kick(ref) }
+
+// Dropped is how many messages did not reach subscribers because these were too
+// slow. It says nothing of what is stored.
+func (b *Broker) Dropped() uint64 { return b.hook.fan.dropped.Load() }
 
 // Quiesce stops taking publishes. Connections stay open, so that what was taken
 // before can still be acknowledged; what arrives from now on is neither stored
@@ -128,9 +137,12 @@ func (b *Broker) Close() error {
 			b.listener.Close(func(string) {})
 			return
 		}
-		b.hook.endSessions() // a reader that waits for room would never see its connection close
-		err = b.server.Close()
+		// First what is due to the clients; then a reader that waits for room
+		// does not miss the close of its connection.
+		b.hook.endSessions()
 		b.hook.sessions.Wait()
+		err = b.server.Close()
+		b.hook.fan.close()
 	})
 	return err
 }

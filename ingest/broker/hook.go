@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"bytes"
 	"context"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,10 +29,11 @@ type hook struct {
 	byClient  sync.Map // *mqtt.Client → *session
 	sessions  sync.WaitGroup
 	connected atomic.Int64
+	fan       *fanOut
 }
 
 func newHook(opts Options, server *mqtt.Server) *hook {
-	h := &hook{opts: opts, server: server}
+	h := &hook{opts: opts, server: server, fan: newFanOut(server, opts.Logger)}
 	h.ctx, h.quiesce = context.WithCancel(context.Background())
 	return h
 }
@@ -51,22 +54,38 @@ func (h *hook) Provides(b byte) bool {
 // OnConnectAuthenticate admits a client by its credentials, and only with a
 // last will that it could publish itself.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
-	p, ok := h.principal(cl, pk)
+	if h.ctx.Err() != nil {
+		return false // closing
+	}
+	p, ok := h.principal(pk)
 	if !ok {
 		h.opts.Logger.Info("MQTT client refused: unknown user name or wrong password",
 			"client", cl.ID, "user", string(pk.Connect.Username), "remote", cl.Net.Remote)
 		return false
 	}
-	if pk.Connect.WillFlag && !p.Trusted && !strings.HasPrefix(pk.Connect.WillTopic, ownPrefix(p.Device)) {
-		h.opts.Logger.Info("MQTT client refused: its last will is on a topic that is not its own",
+	if pk.Connect.WillFlag && !p.Trusted && pk.Connect.WillTopic != ownPrefix(p.Device)+string(wire.Status) {
+		h.opts.Logger.Info("MQTT client refused: its last will is not on its own status",
 			"client", cl.ID, "device", p.Device.String(), "will_topic", pk.Connect.WillTopic)
 		return false
 	}
+	// A client id is its owner's alone: nobody takes over another's session by
+	// naming it.
+	if p.Trusted {
+		cl.ID = "-/" + cl.ID
+	} else {
+		cl.ID = p.Name + "/" + cl.ID
+	}
+	// No session outlives its connection: it would collect memory, and a packet
+	// id remembered from before a reboot would be acknowledged without a commit.
+	cl.Properties.Clean = true
+	cl.Properties.Props.SessionExpiryInterval = 0
+	cl.Properties.Will.WillDelayInterval = 0
+	cl.Properties.Will.Qos = 0
 	return true
 }
 
 // principal is who the CONNECT says, and proves, it is.
-func (h *hook) principal(cl *mqtt.Client, pk packets.Packet) (ingest.Principal, bool) {
+func (h *hook) principal(pk packets.Packet) (ingest.Principal, bool) {
 	user, password := string(pk.Connect.Username), string(pk.Connect.Password)
 	if h.opts.Authenticate != nil && user != "" {
 		if ref, err := h.opts.Authenticate(h.ctx, user, password); err == nil {
@@ -74,32 +93,40 @@ func (h *hook) principal(cl *mqtt.Client, pk packets.Packet) (ingest.Principal, 
 		}
 	}
 	if h.opts.Anonymous {
-		return ingest.Principal{Name: cl.ID, Trusted: true}, true
+		return ingest.Principal{Name: pk.Connect.ClientIdentifier, Trusted: true}, true
 	}
 	return ingest.Principal{}, false
 }
 
 func ownPrefix(ref devices.Ref) string { return wire.Prefix + ref.String() + "/" }
 
+// maxFilter bounds a filter in bytes: mochi's work on one grows with the square
+// of its levels.
+const maxFilter = 256
+
 // OnACLCheck lets a device subscribe to its own topics, and a trusted client to
 // everything but $SYS. Whether a publish is allowed is decided by the pipeline,
 // which keeps what it refuses.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	if strings.HasPrefix(topic, "$SYS") {
-		return false
-	}
 	if write {
 		return true
 	}
-	s, ok := h.session(cl)
-	switch {
-	case !ok:
+	if strings.HasPrefix(topic, "$SYS") || len(topic) > maxFilter {
 		return false
-	case s.principal.Trusted:
-		return true
 	}
-	own := ownPrefix(s.principal.Device)
-	return strings.HasPrefix(topic, own) && (!strings.ContainsAny(topic, "+#") || topic == own+"#")
+	s, ok := h.session(cl)
+	if !ok {
+		return false
+	}
+	allowed := s.principal.Trusted || topic == ownPrefix(s.principal.Device)+"#"
+	if !allowed {
+		t, err := wire.ParseTopic(topic)
+		allowed = err == nil && t.Device == s.principal.Device
+	}
+	if allowed {
+		h.fan.wanted.Store(true)
+	}
+	return allowed
 }
 
 func (h *hook) session(cl *mqtt.Client) (*session, bool) {
@@ -112,7 +139,7 @@ func (h *hook) session(cl *mqtt.Client) (*session, bool) {
 
 // OnSessionEstablished starts the session. Reading begins only after it.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
-	p, ok := h.principal(cl, pk)
+	p, ok := h.principal(pk)
 	if !ok { // revoked between the two calls
 		cl.Stop(packets.ErrNotAuthorized)
 		return
@@ -138,7 +165,7 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 	h.opts.Logger.Debug("MQTT client disconnected", "client", cl.ID, "remote", cl.Net.Remote, "err", err)
 }
 
-// endSessions wakes every reader and writer of acknowledgements, for good.
+// endSessions has every session send what is due, and ends it.
 func (h *hook) endSessions() {
 	h.byClient.Range(func(_, s any) bool {
 		s.(*session).end()
@@ -146,12 +173,43 @@ func (h *hook) endSessions() {
 	})
 }
 
+// kick ends the connections of a device.
+func (h *hook) kick(ref devices.Ref) {
+	h.byClient.Range(func(cl, s any) bool {
+		if s.(*session).principal.Device == ref {
+			cl.(*mqtt.Client).Stop(packets.ErrNotAuthorized)
+		}
+		return true
+	})
+}
+
+// gone ends the session of a connection that did not come to a proper end.
+func (h *hook) gone(conn net.Conn) {
+	h.byClient.Range(func(cl, _ any) bool {
+		if client := cl.(*mqtt.Client); client.Net.Conn == conn {
+			client.Stop(packets.ErrMalformedPacket)
+			h.server.Clients.Delete(client.ID)
+			h.OnDisconnect(client, packets.ErrMalformedPacket, true)
+			return false
+		}
+		return true
+	})
+}
+
 // OnPacketRead closes the connection of a client that publishes to a topic no
-// client may: mochi would drop the message without an answer.
+// client may, because mochi would drop the message without an answer. And it has
+// mochi answer a PUBREL whose PUBREC was sent from here.
 func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	if pk.FixedHeader.Type == packets.Publish && strings.HasPrefix(pk.TopicName, "$") {
-		h.opts.Logger.Info("MQTT client disconnected: it published to a reserved topic", "client", cl.ID, "topic", pk.TopicName)
-		return pk, packets.ErrRejectPacket
+	switch pk.FixedHeader.Type {
+	case packets.Publish:
+		if strings.HasPrefix(pk.TopicName, "$") {
+			h.opts.Logger.Info("MQTT client disconnected: it published to a reserved topic", "client", cl.ID, "topic", pk.TopicName)
+			return pk, packets.ErrRejectPacket
+		}
+	case packets.Pubrel:
+		if s, ok := h.session(cl); ok && s.released(pk.PacketID) {
+			h.expectRelease(cl, pk.PacketID)
+		}
 	}
 	return pk, nil
 }
@@ -163,17 +221,34 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil
 	}
 	s, ok := h.session(cl)
-	if !ok || !s.reserve() {
+	if !ok || h.ctx.Err() != nil || !s.reserve() {
 		return pk, packets.ErrRejectPacket
 	}
+	// All that is kept of the packet until the commit; its properties are not
+	// needed, and would not be in the pipeline's budget.
+	p := published{id: pk.PacketID, qos: pk.FixedHeader.Qos, retain: pk.FixedHeader.Retain}
 	msg := h.message(s.principal, pk)
-	msg.Done = func(o ingest.Outcome) {
-		h.settle(s, cl, pk, o)
+	if len(pk.Payload) < pk.FixedHeader.Remaining/2 {
+		msg.Payload = bytes.Clone(pk.Payload)
 	}
-	if err := h.opts.Submit(h.ctx, msg); err != nil {
+	p.topic, p.payload = msg.Topic, msg.Payload
+	msg.Done = func(o ingest.Outcome) { h.settle(s, p, o) }
+	s.stalled.Reset(maxStall)
+	err := h.opts.Submit(s.lives(), msg)
+	s.stalled.Stop()
+	if err != nil {
 		s.release()
 	}
 	return pk, packets.ErrRejectPacket
+}
+
+// published is what is left to do of a publish after its commit.
+type published struct {
+	id      uint16
+	qos     byte
+	retain  bool
+	topic   string
+	payload []byte
 }
 
 func (h *hook) message(p ingest.Principal, pk packets.Packet) ingest.Message {
@@ -186,30 +261,35 @@ func (h *hook) message(p ingest.Principal, pk packets.Packet) ingest.Message {
 	}
 }
 
-// settle acknowledges a committed publish and passes it on.
-func (h *hook) settle(s *session, cl *mqtt.Client, pk packets.Packet, o ingest.Outcome) {
+// settle acknowledges a committed publish and passes it on. It is called by the
+// committer, and neither blocks nor touches mochi's own books.
+func (h *hook) settle(s *session, p published, o ingest.Outcome) {
 	var reason byte
 	if o.Refused != "" {
 		reason = packets.ErrNotAuthorized.Code
-	} else {
-		h.fanOut(pk)
+	} else if t, err := wire.ParseTopic(p.topic); err == nil {
+		h.fan.pass(outgoing{p.topic, p.payload, p.retain && t.Channel == wire.Status})
 	}
-	switch pk.FixedHeader.Qos {
+	switch p.qos {
 	case 0:
 		s.release()
 	case 2:
 		if reason == 0 {
-			h.expectRelease(cl, pk.PacketID)
+			s.expect(p.id)
 		}
-		s.acknowledge(pk.PacketID, 2, reason)
+		s.acknowledge(p.id, 2, reason)
 	default:
-		s.acknowledge(pk.PacketID, 1, reason)
+		s.acknowledge(p.id, 1, reason)
 	}
 }
 
 // expectRelease makes mochi answer the PUBREL that follows a PUBREC. A QoS 2
 // publish that is sent again before its PUBREL is committed again, which
 // changes nothing: a reading has one identity however often it comes.
+//
+// It is called on the client's own goroutine: mochi 2.7.9 takes a read lock of
+// the in-flight messages twice, and a writer from elsewhere between the two
+// would stop both for good.
 func (h *hook) expectRelease(cl *mqtt.Client, id uint16) {
 	cl.State.Inflight.DecreaseReceiveQuota()
 	if cl.State.Inflight.Set(packets.Packet{
@@ -219,17 +299,6 @@ func (h *hook) expectRelease(cl *mqtt.Client, id uint16) {
 		Expiry:      h.opts.Now().Add(24 * time.Hour).Unix(),
 	}) {
 		atomic.AddInt64(&h.server.Info.Inflight, 1)
-	}
-}
-
-// fanOut passes a committed message to subscribers, and keeps a retained status.
-func (h *hook) fanOut(pk packets.Packet) {
-	retain := pk.FixedHeader.Retain && strings.HasSuffix(pk.TopicName, "/"+string(wire.Status))
-	if !retain && atomic.LoadInt64(&h.server.Info.Subscriptions) == 0 {
-		return
-	}
-	if err := h.server.Publish(pk.TopicName, pk.Payload, retain, min(pk.FixedHeader.Qos, 1)); err != nil {
-		h.opts.Logger.Debug("pass message to subscribers", "topic", pk.TopicName, "err", err)
 	}
 }
 

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
-
-// connectTimeout bounds the time from a connection's accept to its CONNECT.
-const connectTimeout = 10 * time.Second
 
 // listener accepts TCP connections. Unlike mochi's own it survives a failed
 // accept (a process out of file descriptors would otherwise be deaf for good),
@@ -20,6 +18,7 @@ type listener struct {
 	address string
 	max     int
 	log     *slog.Logger
+	gone    func(net.Conn) // called for a connection that did not come to a proper end
 
 	mu     sync.Mutex
 	l      net.Listener
@@ -27,8 +26,8 @@ type listener struct {
 	closed bool
 }
 
-func newListener(address string, max int, log *slog.Logger) *listener {
-	return &listener{address: address, max: max, log: log}
+func newListener(address string, max int, log *slog.Logger, gone func(net.Conn)) *listener {
+	return &listener{address: address, max: max, log: log, gone: gone}
 }
 
 // Init opens the address.
@@ -74,12 +73,22 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			_ = conn.Close()
 			continue
 		}
-		go l.serve(conn, establish)
+		go l.serve(newConn(conn), establish)
 	}
 }
 
-func (l *listener) serve(conn net.Conn, establish listeners.EstablishFn) {
+// serve runs one connection to its end. A panic in the decoding of what a client
+// sent ends that client and nobody else (mochi 2.7.9 indexes beyond the end of a
+// SUBSCRIBE that is cut off).
+func (l *listener) serve(conn *conn, establish listeners.EstablishFn) {
 	defer l.leave()
+	defer conn.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error("MQTT connection ended by a panic", "remote", conn.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
+			l.gone(conn)
+		}
+	}()
 	_ = conn.SetDeadline(time.Now().Add(connectTimeout))
 	if err := establish(l.ID(), conn); err != nil {
 		l.log.Debug("MQTT connection ended", "remote", conn.RemoteAddr().String(), "err", err)

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"context"
+	"errors"
 	"sync"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -19,16 +22,56 @@ type session struct {
 
 	mu      sync.Mutex
 	changed *sync.Cond
-	unacked int    // taken from the client, acknowledgement not yet written
-	out     []byte // acknowledgements to write
-	acks    int    // how many stand in out
+	unacked int                 // taken from the client, acknowledgement not yet written
+	out     []byte              // acknowledgements to write
+	acks    int                 // how many stand in out
+	due     map[uint16]struct{} // packet ids whose PUBREC was sent and whose PUBREL has not come
 	ended   bool
+
+	// stalled closes the connection when one publish waits too long to be
+	// taken: the client may be gone, which nobody notices while nobody reads.
+	stalled *time.Timer
 }
+
+// maxStall is how long a publish may wait to be taken before its connection is
+// closed. The client keeps it and comes again.
+const maxStall = time.Minute
+
+var errStalled = errors.New("the server could not take a message within a minute")
 
 func newSession(cl *mqtt.Client, p ingest.Principal, max int) *session {
 	s := &session{client: cl, principal: p, max: max}
 	s.changed = sync.NewCond(&s.mu)
+	s.stalled = time.AfterFunc(maxStall, func() { cl.Stop(errStalled) })
+	s.stalled.Stop()
 	return s
+}
+
+// lives ends with the connection.
+func (s *session) lives() context.Context {
+	if c, ok := s.client.Net.Conn.(*conn); ok {
+		return c.ctx
+	}
+	return context.Background()
+}
+
+// expect notes that a PUBREL is to come.
+func (s *session) expect(id uint16) {
+	s.mu.Lock()
+	if s.due == nil {
+		s.due = make(map[uint16]struct{})
+	}
+	s.due[id] = struct{}{}
+	s.mu.Unlock()
+}
+
+// released reports whether a PUBREL was expected, and expects it no more.
+func (s *session) released(id uint16) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.due[id]
+	delete(s.due, id)
+	return ok
 }
 
 // reserve waits until another publish may be taken; false once the session has
@@ -81,8 +124,8 @@ func appendAck(dst []byte, kind byte, id uint16, reason byte, version byte) []by
 	return append(dst, kind<<4, 2, byte(id>>8), byte(id))
 }
 
-// write sends acknowledgements until the session ends; all that have gathered
-// go out in one write.
+// write sends acknowledgements until the session has ended and none is due; all
+// that have gathered go out in one write.
 func (s *session) write() {
 	var buf []byte
 	for {
@@ -90,7 +133,7 @@ func (s *session) write() {
 		for s.acks == 0 && !s.ended {
 			s.changed.Wait()
 		}
-		if s.ended {
+		if s.acks == 0 {
 			s.mu.Unlock()
 			return
 		}
@@ -116,6 +159,10 @@ func (s *session) write() {
 
 // end wakes everyone who waits on the session.
 func (s *session) end() {
+	s.stalled.Stop()
+	if c, ok := s.client.Net.Conn.(*conn); ok {
+		c.hurry.Store(true)
+	}
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
