@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/dirlock"
 )
 
 // The variables by which a test runs a part of itself in a child process.
@@ -54,14 +55,14 @@ func TestSecondOpen(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, standard(t))
 	_, err := Open(t.Context(), dir, standard(t), Options{})
-	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "this process") {
-		t.Errorf("in this process: got error %v, want %v", err, ErrInUse)
+	if !errors.Is(err, dirlock.ErrInUse) || !strings.Contains(err.Error(), "this process") {
+		t.Errorf("in this process: got error %v, want %v", err, dirlock.ErrInUse)
 	}
 	out, err := child(t, "open", dir).CombinedOutput()
 	if err == nil {
 		t.Error("in another process: got no error")
 	}
-	for _, want := range []string{ErrInUse.Error(), dir, "held by process", "use another data directory"} {
+	for _, want := range []string{dirlock.ErrInUse.Error(), dir, "held by process", "use another data directory"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("in another process: got %s, want it to say %q", out, want)
 		}

@@ -10,9 +10,6 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
-// ErrInUse is returned by Open when the directory is open already.
-var ErrInUse = errors.New("the telemetry store is in use")
-
 // classify tells what a retry may mend from what it will not. Some paths of
 // the driver keep an error's text only, and a failed commit wraps its cause in
 // text, so the text is looked at.

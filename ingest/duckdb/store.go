@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/dirlock"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
@@ -48,7 +49,7 @@ type Store struct {
 	log    *slog.Logger
 	path   string // of the database file
 	opts   Options
-	lock   *dirLock
+	lock   *dirlock.Lock
 	page   int64 // rows of a page of Range
 
 	// turn is held by the one Append that runs; a channel, so that waiting for
@@ -74,7 +75,7 @@ var (
 // Open opens the store in dir, which is made where it does not exist, and
 // brings its tables up to schema: a new field becomes a column, a column that
 // the schema does not have any more is left alone. It is an error if a field
-// has changed between text and number, and ErrInUse if the directory is open
+// has changed between text and number, and dirlock.ErrInUse if the directory is open
 // elsewhere, in this process or another.
 func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options) (*Store, error) {
 	dir, err := filepath.Abs(dir)
@@ -84,7 +85,7 @@ func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("open telemetry store: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := dirlock.Take(dir, "telemetry.lock")
 	if err != nil {
 		return nil, fmt.Errorf("open telemetry store: %w", err)
 	}
@@ -99,7 +100,7 @@ func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options)
 		turn:   make(chan struct{}, 1),
 	}
 	if s.engine, err = openEngine(ctx, s.path, schema, opts); err != nil {
-		return nil, errors.Join(fmt.Errorf("open telemetry store: %w", err), lock.release())
+		return nil, errors.Join(fmt.Errorf("open telemetry store: %w", err), lock.Release())
 	}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
@@ -123,7 +124,7 @@ func (s *Store) Close() error {
 		err = s.engine.close()
 		s.engine = nil
 	}
-	if err = errors.Join(err, s.lock.release()); err != nil {
+	if err = errors.Join(err, s.lock.Release()); err != nil {
 		return fmt.Errorf("close telemetry store: %w", err)
 	}
 	return nil

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package duckdb
+package dirlock
 
 import (
 	"errors"
@@ -13,15 +13,13 @@ import (
 	"syscall"
 )
 
-// dirLock keeps a directory to one store. DuckDB locks its file against other
-// processes only; within one, a second store would share the database and
-// break the rule that one writer knows the newest reading of each device.
-type dirLock struct{ file *os.File }
+// Lock is a directory kept to its holder.
+type Lock struct{ file *os.File }
 
-// lockDir takes the lock or returns ErrInUse. The system drops the lock when
-// the process ends, however it ends.
-func lockDir(dir string) (*dirLock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "telemetry.lock"), os.O_RDWR|os.O_CREATE, 0o640)
+// Take locks dir by a file of that name in it, or returns ErrInUse. The system
+// drops the lock when the process ends, however it ends.
+func Take(dir, name string) (*Lock, error) {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +35,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &dirLock{f}, nil
+	return &Lock{f}, nil
 }
 
 func holder(f *os.File) string {
@@ -60,4 +58,10 @@ func writeHolder(f *os.File) error {
 	return err
 }
 
-func (l *dirLock) release() error { return l.file.Close() }
+// Release lets others have the directory. It may be called twice.
+func (l *Lock) Release() error {
+	if err := l.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
