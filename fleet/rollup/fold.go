@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -27,67 +28,111 @@ func pointsOf(f *devices.Field, readings []telemetry.Reading) []Point {
 	return points
 }
 
-// The gap that is interpolated over is a few times the usual one, so that a
-// lost message or two leave no hole, whatever the cadence of the device.
+// series is the samples of one field.
+type series struct {
+	points []Point
+	// growth is, for a counter, what was consumed between each point and the
+	// next; NaN where that is not known, because the counter fell.
+	growth []float64
+}
+
+// newSeries works out a counter's growth. A counter that falls was reset or
+// rolled over, and what was consumed meanwhile is not known. One that comes back
+// to where it was had only dipped (a meter that restarts and reports 0 for a
+// moment, a clock set back): then only what is beyond its highest value so far
+// was consumed.
+func newSeries(role devices.Role, points []Point) series {
+	s := series{points: points}
+	if role != devices.Counter || len(points) < 2 {
+		return s
+	}
+	s.growth = make([]float64, len(points)-1)
+	high := points[0].Value
+	for i := range s.growth {
+		a, b := points[i].Value, points[i+1].Value
+		switch {
+		case b < a:
+			s.growth[i] = math.NaN()
+		case b >= high:
+			s.growth[i] = b - high
+		default:
+			s.growth[i] = b - a
+		}
+		high = max(high, b)
+	}
+	return s
+}
+
+// The gap that is interpolated over is a few times the usual one around it, so
+// that a lost message or two leave no hole, whatever the cadence of the device
+// and however it changes.
 const (
 	gapFactor       = 2.5
 	minGapLimit     = 2 * 60 * 1000
 	defaultGapLimit = telemetry.Hour
+	gapsAround      = 4 // on each side
 )
 
-// gapLimit is the longest time between two samples of [from, to) that counts as
-// covered: 2.5 times the median time between them, at least two minutes; an
-// hour where there are not two samples.
-func gapLimit(points []Point, from, to int64) int64 {
-	lo := sort.Search(len(points), func(i int) bool { return points[i].TS >= from })
-	hi := sort.Search(len(points), func(i int) bool { return points[i].TS >= to })
-	if hi-lo < 2 {
-		return defaultGapLimit
+// covered reports whether the time from point i to the next is covered: it is
+// at most two minutes, or 2.5 times the median of the four gaps before and the
+// four after it; an hour where there are no others.
+func covered(points []Point, i int) bool {
+	gap := points[i+1].TS - points[i].TS
+	if gap <= minGapLimit {
+		return true
 	}
-	gaps := make([]int64, 0, hi-lo-1)
-	for i := lo + 1; i < hi; i++ {
-		gaps = append(gaps, points[i].TS-points[i-1].TS)
+	var around [2 * gapsAround]int64
+	n := 0
+	for k := max(0, i-gapsAround); k <= i+gapsAround && k+1 < len(points); k++ {
+		if k != i {
+			around[n] = points[k+1].TS - points[k].TS
+			n++
+		}
 	}
-	slices.Sort(gaps)
-	return max(minGapLimit, int64(gapFactor*float64(gaps[len(gaps)/2])))
+	if n == 0 {
+		return gap <= defaultGapLimit
+	}
+	slices.Sort(around[:n])
+	return float64(gap) <= gapFactor*float64(around[n/2])
 }
 
-// fold summarises the points of one field over w; false where w holds no sample
-// and no interpolated part.
-func fold(f *devices.Field, points []Point, w telemetry.Window, limit int64) (Stat, bool) {
-	s := Stat{Field: f.Name}
+// fold summarises a field over w; false where w holds no sample and no
+// interpolated part.
+func fold(f *devices.Field, s series, w telemetry.Window) (Stat, bool) {
+	st := Stat{Field: f.Name}
+	points := s.points
 	// The pair that reaches into w from before starts at the last point before it.
 	i := max(0, sort.Search(len(points), func(i int) bool { return points[i].TS >= w.From })-1)
-	acc := accumulator{counter: f.Role == devices.Counter}
+	var acc accumulator
 	for ; i < len(points) && points[i].TS < w.To; i++ {
 		if w.Contains(points[i].TS) {
-			s.sample(points[i].Value)
+			st.sample(points[i].Value)
 			acc.sum += points[i].Value
 		}
 		if i+1 < len(points) {
-			acc.pair(points[i], points[i+1], w, limit)
+			acc.pair(s, i, w)
 		}
 	}
-	if s.Samples == 0 && acc.covered == 0 && acc.spread == 0 {
+	if st.Samples == 0 && acc.covered == 0 && acc.spread == 0 {
 		return Stat{}, false
 	}
-	s.Coverage = float64(acc.covered) / float64(w.To-w.From)
+	st.Coverage = float64(acc.covered) / float64(w.To-w.From)
 	if f.Role == devices.Counter {
-		s.Resets = acc.resets
+		st.Resets = acc.resets
 		if acc.spread > 0 {
-			s.Delta = &acc.delta
+			st.Delta = &acc.delta
 		}
-		return s, true
+		return st, true
 	}
 	switch {
 	case acc.covered > 0:
 		mean := acc.area / float64(acc.covered)
-		s.Mean = &mean
-	case s.Samples > 0:
-		mean := acc.sum / float64(s.Samples)
-		s.Mean = &mean
+		st.Mean = &mean
+	case st.Samples > 0:
+		mean := acc.sum / float64(st.Samples)
+		st.Mean = &mean
 	}
-	return s, true
+	return st, true
 }
 
 func (s *Stat) sample(v float64) {
@@ -103,36 +148,35 @@ func (s *Stat) sample(v float64) {
 
 // accumulator adds up what lies between neighbouring points.
 type accumulator struct {
-	counter bool
 	sum     float64 // of the samples
 	area    float64 // value · ms over the covered part
-	covered int64   // ms between points no further apart than the limit
+	covered int64   // ms between points that are not too far apart
 	delta   float64 // of a counter
 	spread  int64   // ms over which a delta is known
 	resets  int
 }
 
-// pair adds the part of [a, b) that lies in w. Between the two the value runs
-// straight: the mean over the overlap is the value at its middle, and a counter
-// grows in proportion to time. A counter that falls was reset or rolled over;
-// what was consumed meanwhile is not known, so nothing is booked.
-func (c *accumulator) pair(a, b Point, w telemetry.Window, limit int64) {
+// pair adds the part of the interval from point i to the next that lies in w.
+// Between the two the value runs straight: the mean over the overlap is the
+// value at its middle, and a counter grows in proportion to time.
+func (c *accumulator) pair(s series, i int, w telemetry.Window) {
+	a, b := s.points[i], s.points[i+1]
 	from, to := max(a.TS, w.From), min(b.TS, w.To)
 	length := b.TS - a.TS
 	if to <= from || length > Margin {
 		return
 	}
-	if c.counter {
-		if b.Value < a.Value {
+	if s.growth != nil {
+		if math.IsNaN(s.growth[i]) {
 			if w.Contains(b.TS - 1) { // counted once, where the pair ends
 				c.resets++
 			}
 			return
 		}
-		c.delta += (b.Value - a.Value) * float64(to-from) / float64(length)
+		c.delta += s.growth[i] * float64(to-from) / float64(length)
 		c.spread += to - from
 	}
-	if length <= limit {
+	if covered(s.points, i) {
 		middle := float64(from+to)/2 - float64(a.TS)
 		c.area += (a.Value + (b.Value-a.Value)*middle/float64(length)) * float64(to-from)
 		c.covered += to - from
@@ -143,16 +187,17 @@ func (c *accumulator) pair(a, b Point, w telemetry.Window, limit int64) {
 type Delta struct {
 	Start    int64   `json:"start"` // Unix milliseconds
 	Value    float64 `json:"value"`
-	Coverage float64 `json:"coverage"` // share of the window over which the consumption is known, 0…1
+	Coverage float64 `json:"coverage"` // share of the window over which the consumption is known, 0…1; at 0 the value says nothing
 	Resets   int     `json:"resets,omitempty"`
 }
 
 // Deltas splits the consumption of a counter into windows of every
 // milliseconds, aligned to the Unix epoch; the first and last may be cut by w.
 // Points ascend by time and may reach up to Margin beyond w. A window over which
-// nothing is known is absent. The consumption between two points is spread
-// evenly over the time between them, up to Margin.
+// nothing is known is absent, but for one with a reset. The consumption between
+// two points is spread evenly over the time between them, up to Margin.
 func Deltas(points []Point, w telemetry.Window, every int64) []Delta {
+	s := newSeries(devices.Counter, points)
 	var out []Delta
 	i := 0
 	for start := telemetry.Floor(w.From, every); start < w.To; start += every {
@@ -160,9 +205,9 @@ func Deltas(points []Point, w telemetry.Window, every int64) []Delta {
 		for i+1 < len(points) && points[i+1].TS <= part.From {
 			i++
 		}
-		acc := accumulator{counter: true}
+		var acc accumulator
 		for k := i; k+1 < len(points) && points[k].TS < part.To; k++ {
-			acc.pair(points[k], points[k+1], part, 0)
+			acc.pair(s, k, part)
 		}
 		if acc.spread > 0 || acc.resets > 0 {
 			out = append(out, Delta{

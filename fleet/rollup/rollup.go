@@ -16,9 +16,13 @@ import (
 const Version = "rollup/1"
 
 // Margin is how far beyond a day its readings are needed: a counter's
-// consumption is spread over gaps of up to this length, and a value at midnight
-// lies between a sample of each day.
-const Margin = telemetry.Day
+// consumption is spread over gaps of up to this length. It is a little more than
+// a day, for meters that report once a day and not to the second.
+const Margin = telemetry.Day + 2*telemetry.Hour
+
+// Spread is how many days before and after a day can change with its readings,
+// by Margin.
+const Spread = 2
 
 // Stat summarises one field over one bucket. Numbers are absent (nil) where
 // the data does not carry them; they are never a zero that stands for nothing.
@@ -69,11 +73,11 @@ func Compute(day int64, fields []*devices.Field, readings []telemetry.Reading) D
 		if len(points) == 0 {
 			continue
 		}
-		limit := gapLimit(points, start, start+telemetry.Day)
+		s := newSeries(f.Role, points)
 		for h := range hours {
-			hours[h].add(f, points, telemetry.Hour, limit)
+			hours[h].add(f, s, telemetry.Hour)
 		}
-		total.add(f, points, telemetry.Day, limit)
+		total.add(f, s, telemetry.Day)
 	}
 	out := Day{Hours: []Bucket{}, Total: total}
 	for _, b := range hours {
@@ -84,10 +88,10 @@ func Compute(day int64, fields []*devices.Field, readings []telemetry.Reading) D
 	return out
 }
 
-func (b *Bucket) add(f *devices.Field, points []Point, length, limit int64) {
+func (b *Bucket) add(f *devices.Field, s series, length int64) {
 	w := telemetry.Window{From: b.Start, To: b.Start + length}
-	if s, ok := fold(f, points, w, limit); ok {
-		b.Stats = append(b.Stats, s)
+	if st, ok := fold(f, s, w); ok {
+		b.Stats = append(b.Stats, st)
 	}
 }
 

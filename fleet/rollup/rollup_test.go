@@ -39,6 +39,15 @@ const (
 
 func ptr(v float64) *float64 { return &v }
 
+// ramp is n points of one value, step ms apart.
+func ramp(from, step int64, n int, value float64) []Point {
+	out := make([]Point, n)
+	for i := range out {
+		out[i] = Point{from + int64(i)*step, value}
+	}
+	return out
+}
+
 func TestComputeGauge(t *testing.T) {
 	m := schema(t)
 	tests := []struct {
@@ -64,6 +73,12 @@ func TestComputeGauge(t *testing.T) {
 			want: Stat{Field: "power_w", Samples: 6, Coverage: 20.0 / 1440, Mean: ptr(150), Min: ptr(100), Max: ptr(200), Last: ptr(200)},
 		},
 		{
+			name: "the cadence may change within the day",
+			// Eight hours by the quarter at 100, then five minutes by the second at 400.
+			points: append(ramp(day0, 15*minute, 33, 100), ramp(day0+8*telemetry.Hour+1000, 1000, 300, 400)...),
+			want:   Stat{Field: "power_w", Samples: 333, Coverage: 29100.0 / 86400, Mean: ptr(103.09), Min: ptr(100), Max: ptr(400), Last: ptr(400)},
+		},
+		{
 			name:   "one sample is a value without coverage",
 			points: []Point{{day0 + 5, 42}},
 			want:   Stat{Field: "power_w", Samples: 1, Mean: ptr(42), Min: ptr(42), Max: ptr(42), Last: ptr(42)},
@@ -83,7 +98,7 @@ func TestComputeGauge(t *testing.T) {
 			if len(got.Total.Stats) != 1 {
 				t.Fatalf("got %d stats, want 1", len(got.Total.Stats))
 			}
-			if diff := cmp.Diff(tt.want, got.Total.Stats[0], cmpopts.EquateApprox(0, 1e-3)); diff != "" {
+			if diff := cmp.Diff(tt.want, got.Total.Stats[0], cmpopts.EquateApprox(0, 5e-3)); diff != "" {
 				t.Errorf("day (-want +got):\n%s", diff)
 			}
 		})
@@ -103,6 +118,10 @@ func TestComputeCounter(t *testing.T) {
 		{"half of what was used over midnight is of this day", []Point{{day0 - h, 0}, {day0 + h, 100}, {day0 + 23*h, 100}}, 50, 0},
 		{"a reset books nothing", []Point{{day0, 900}, {day0 + h, 1000}, {day0 + 2*h, 5}, {day0 + 3*h, 25}}, 120, 1},
 		{"a reset on the hour is counted once", []Point{{day0, 100}, {day0 + h, 40}, {day0 + 2*h, 50}}, 10, 1},
+		{"a dip to zero and back books what is beyond", []Point{{day0, 1e6}, {day0 + h, 1e6 + 10}, {day0 + 2*h, 0}, {day0 + 3*h, 1e6 + 30}, {day0 + 4*h, 1e6 + 40}}, 40, 1},
+		{"a clock set back interleaves two series", []Point{
+			{day0, 100}, {day0 + 5*minute, 105}, {day0 + 6*minute, 101}, {day0 + 7*minute, 107}, {day0 + 8*minute, 103}, {day0 + 9*minute, 109}}, 9, 2},
+		{"a meter that reports once a day, an hour late", []Point{{day0 - h, 0}, {day0 + 24*h, 250}}, 240, 0},
 		{"gaps up to a day are spread", []Point{{day0 - 12*h, 0}, {day0 + 12*h, 240}}, 120, 0},
 	}
 	for _, tt := range tests {
@@ -134,7 +153,7 @@ func TestComputeMissingIsAbsent(t *testing.T) {
 	if got := Compute(day, m.Fields, nil); !got.Empty() || len(got.Hours) != 0 {
 		t.Errorf("no readings: got %+v, want an empty day", got)
 	}
-	far := readings(m, "energy_wh", Point{day0 - 2*telemetry.Day, 1}, Point{day0 + 2*telemetry.Day, 9})
+	far := readings(m, "energy_wh", Point{day0 - 2*telemetry.Day, 1}, Point{day0 + 3*telemetry.Day, 9})
 	if got := Compute(day, m.Fields, far); !got.Empty() {
 		t.Errorf("readings beyond the margin: got %+v, want an empty day", got)
 	}
