@@ -76,14 +76,26 @@ func Capacities(samples []Sample, ratings Ratings, rules Rules) []Capacity {
 func discharges(samples []Sample, ratings Ratings, rules Rules) []Capacity {
 	idle := rules.idle(ratings.CapacityAh)
 	var found []Capacity
+	// After a full discharge a battery that was not charged is empty, and a pulse
+	// of load brings it to the cut-off again. Where the charge in between was
+	// not seen (a test bench that records discharges alone), the next discharge
+	// is as long as the last.
+	emptySince, last := -1, 0.0
 	for i := 0; i < len(samples); i++ {
+		if emptySince >= 0 && (samples[i].CurrentA > idle || gapS(samples[i-1], samples[i]) > rules.MaxGapS) {
+			emptySince = -1
+		}
 		if samples[i].CurrentA >= -idle {
 			continue
 		}
 		end, complete := dischargeEnd(samples, i, ratings, rules)
 		if complete {
-			if c, ok := dischargeFrom(samples, i, end, ratings, rules); ok {
+			c, ok := dischargeFrom(samples, i, end, ratings, rules)
+			if ok && (emptySince < 0 || c.ChargeAh >= last/2) {
 				found = append(found, c)
+			}
+			if ok && c.Method == FullDischarge && emptySince < 0 {
+				emptySince, last = end, c.ChargeAh
 			}
 		}
 		i = skipLoad(samples, end, idle, rules)
@@ -97,16 +109,23 @@ func discharges(samples []Sample, ratings Ratings, rules Rules) []Capacity {
 func dischargeEnd(samples []Sample, onset int, ratings Ratings, rules Rules) (end int, complete bool) {
 	idle := rules.idle(ratings.CapacityAh)
 	end = onset
+	returned := 0.0 // Ah
 	for k := onset + 1; k < len(samples); k++ {
-		s := samples[k]
+		a, s := samples[k-1], samples[k]
+		if s.CurrentA > idle {
+			returned += max(0, (a.CurrentA+s.CurrentA)/2) * gapS(a, s) / 3600
+		}
+		load := s.CurrentA < -idle
 		switch {
-		case gapS(samples[k-1], s) > rules.MaxGapS, s.CurrentA > idle, s.TS-samples[onset].TS >= rules.MaxSpanMS:
+		case gapS(a, s) > rules.MaxGapS, s.TS-samples[onset].TS >= rules.MaxSpanMS:
 			return end, false
-		case ratings.CutoffVoltageV > 0 && s.VoltageV <= ratings.CutoffVoltageV:
+		case s.CurrentA > idle && returned >= rules.RegenShare*ratings.CapacityAh:
+			return end, false
+		case load && ratings.CutoffVoltageV > 0 && s.VoltageV <= ratings.CutoffVoltageV:
 			return k, true
-		case s.CurrentA < -idle:
+		case load:
 			end = k
-		case ratings.CutoffVoltageV <= 0: // at rest again
+		case ratings.CutoffVoltageV <= 0 && s.CurrentA <= idle: // at rest again
 			return end, end > onset
 		}
 	}
@@ -133,7 +152,8 @@ func dischargeFrom(samples []Sample, onset, end int, ratings Ratings, rules Rule
 	}
 	soc := samples[start].SoCPct
 	switch {
-	case soc < rules.FullSoCPct: // false for NaN: nothing speaks against a full battery
+	// Both are false for NaN: then nothing speaks against it.
+	case soc < rules.FullSoCPct, method == FullDischarge && samples[end].SoCPct > rules.EmptySoCPct:
 		return Capacity{}, false
 	case !fromRest && math.IsNaN(soc):
 		return Capacity{}, false

@@ -144,6 +144,12 @@ func bench(step float64, pieces ...piece) []Sample {
 	return out
 }
 
+// with changes one sample.
+func with(samples []Sample, at int, change func(*Sample)) []Sample {
+	change(&samples[at])
+	return samples
+}
+
 func TestCapacitiesRules(t *testing.T) {
 	rated := Ratings{CapacityAh: 10, CutoffVoltageV: 40.05} // reached just before 0 %
 	noSoC := func(s []Sample) []Sample {
@@ -170,6 +176,14 @@ func TestCapacitiesRules(t *testing.T) {
 			map[Method]int{FullDischarge: 1, SoCWindow: 2}, 10},
 		{"quarter-hourly charge", bench(900, piece{1, 0, 20}, piece{3, 2.5, 20}, piece{1, 0, 95}, piece{0, 0, 95}),
 			map[Method]int{SoCWindow: 1}, 10},
+		{"a dip of the voltage at rest is no end", with(bench(10, piece{1, 0, 100}, piece{0.5, -5, 100}, piece{1, 0, 75}, piece{0, 0, 75}), 700, func(s *Sample) { s.VoltageV = 0 }), nil, 0},
+		{"a sag under load far from empty is no end", with(bench(10, piece{1, 0, 100}, piece{0.5, -5, 100}, piece{1, 0, 75}, piece{0, 0, 75}), 450, func(s *Sample) { s.VoltageV = 38 }), nil, 0},
+		{"pulses of an empty battery are no discharges", noSoC(bench(10, piece{1, 0, 100}, piece{2, -5, 100}, piece{0.1, 0, 0}, piece{0.01, -5, 0}, piece{0.5, 0, 0}, piece{0.01, -5, 0}, piece{0.5, 0, 0}, piece{0, 0, 0})),
+			map[Method]int{FullDischarge: 1}, 10},
+		{"braking returns a little", with(bench(10, piece{1, 0, 100}, piece{2, -5, 100}, piece{1, 0, 0}, piece{0, 0, 0}), 600, func(s *Sample) { s.CurrentA = 5 }),
+			map[Method]int{FullDischarge: 1, SoCWindow: 1}, 10},
+		{"a state of charge that is corrected on the way", with(bench(10, piece{1, 0, 100}, piece{1, -5, 100}, piece{1, 0, 50}, piece{0, 0, 50}), 500, func(s *Sample) { s.SoCPct = 20 }), nil, 0},
+		{"a state of charge that moves the wrong way", bench(10, piece{1, 0, 30}, piece{1, -5, 30}, piece{1, 0, 80}, piece{0, 0, 80}), nil, 0},
 		{"too small a window", bench(900, piece{1, 0, 20}, piece{1.5, 2.5, 20}, piece{1, 0, 57.5}, piece{0, 0, 57.5}), nil, 0},
 	}
 	for _, tt := range tests {
@@ -214,6 +228,7 @@ func TestAssess(t *testing.T) {
 		{"nothing measured", nil, 10, HealthInsufficient, 0, 0},
 		{"median of windows", []Capacity{window(9), window(10), window(14)}, 20, HealthOK, 10, 1.0728},
 		{"a full discharge beats windows", []Capacity{{Method: FullDischarge, CapacityAh: 8, StdErrAh: 0.1}, window(9)}, 10, HealthOK, 8, 0.1},
+		{"an old full discharge gives way to windows", []Capacity{{Method: FullDischarge, CapacityAh: 12, To: -61 * 24 * 3600 * 1000}, window(9)}, 10, HealthOK, 9, 0},
 		{"no rating", []Capacity{window(9)}, 0, HealthInsufficient, 9, 0},
 		{"a discharge to rest is no capacity", []Capacity{{Method: DischargeToRest, CapacityAh: 3}}, 10, HealthInsufficient, 0, 0},
 	}

@@ -31,19 +31,27 @@ type Health struct {
 // windowsPerEstimate is how many SoCWindows an estimate is the median of.
 const windowsPerEstimate = 10
 
+// fullDischargeLasts is how long a full discharge is preferred to newer
+// SoCWindows, in ms: 60 days.
+const fullDischargeLasts = 60 * 24 * 3600 * 1000
+
 // Assess gives the capacity and the state of health from measurements in
-// ascending time. The newest full discharge counts as it is; without one, the
-// median of the newest ten SoCWindows. A DischargeToRest says nothing of the
-// capacity but a lower bound, and is not used. ratedAh is 0 where it is not
-// known.
+// ascending time. The newest full discharge counts as it is, unless there are
+// SoCWindows more than 60 days newer; then, or without one, it is the median of
+// the newest ten SoCWindows. A DischargeToRest says nothing of the capacity but
+// a lower bound, and is not used. ratedAh is 0 where it is not known.
 func Assess(measured []Capacity, ratedAh float64) Health {
 	h := Health{Status: HealthInsufficient, Version: Version}
 	if ratedAh > 0 {
 		h.RatedCapacityAh = &ratedAh
 	}
+	full, windows := newest(measured, FullDischarge, 1), newest(measured, SoCWindow, windowsPerEstimate)
+	if len(full) > 0 && len(windows) > 0 && windows[0].To-full[0].To > fullDischargeLasts {
+		full = nil
+	}
 	switch {
-	case h.use(newest(measured, FullDischarge, 1)):
-	case h.use(newest(measured, SoCWindow, windowsPerEstimate)):
+	case h.use(full):
+	case h.use(windows):
 	case len(newest(measured, DischargeToRest, 1)) > 0:
 		h.Reason = "cutoff_voltage_v is not set, so it is not known which discharges were full"
 		return h

@@ -24,12 +24,19 @@ type Rules struct {
 	// IdleC is the current, as a share of the rated capacity per hour, below
 	// which a battery rests; IdleA takes its place where the rating is unknown.
 	IdleC, IdleA float64
-	// FullSoCPct is the state of charge from which a discharge counts as full,
-	// where the battery reports one.
-	FullSoCPct float64
+	// FullSoCPct is the state of charge that a full discharge starts from, and
+	// EmptySoCPct the one it must have come down to at the cut-off voltage, where
+	// the battery reports one.
+	FullSoCPct, EmptySoCPct float64
+	// RegenShare is how much charge may come back during a discharge, as a share
+	// of the rated capacity, before it counts as a charge: braking returns some.
+	RegenShare float64
 	// MinWindowPct is the least change of the state of charge that a SoCWindow
 	// is taken over.
 	MinWindowPct float64
+	// MaxJumpPct is how far the state of charge may move between two samples
+	// beyond what the current accounts for: more is a recalibration.
+	MaxJumpPct float64
 	// MaxSpanMS ends a stretch, so that one belongs to at most two days.
 	MaxSpanMS int64
 }
@@ -40,8 +47,11 @@ func DefaultRules() Rules {
 		MaxGapS:      20 * 60,
 		IdleC:        0.02,
 		IdleA:        0.05,
-		FullSoCPct:   95,
+		FullSoCPct:   98,
+		EmptySoCPct:  20,
+		RegenShare:   0.02,
 		MinWindowPct: 40,
+		MaxJumpPct:   5,
 		MaxSpanMS:    24 * 3600 * 1000,
 	}
 }

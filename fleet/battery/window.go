@@ -24,10 +24,11 @@ func socWindows(samples []Sample, ratings Ratings, rules Rules) []Capacity {
 		end := i
 		for end+1 < len(samples) && direction(samples[end+1], idle) == sign &&
 			gapS(samples[end], samples[end+1]) <= rules.MaxGapS &&
-			samples[end+1].TS-samples[i].TS < rules.MaxSpanMS {
+			samples[end+1].TS-samples[i].TS < rules.MaxSpanMS &&
+			!jumps(samples[end], samples[end+1], ratings, rules) {
 			end++
 		}
-		if c, ok := windowOf(samples[i:end+1], rules); ok {
+		if c, ok := windowOf(samples[i:end+1], sign, rules); ok {
 			found = append(found, c)
 		}
 		i = end + 1
@@ -46,7 +47,21 @@ func direction(s Sample, idle float64) int {
 	return 0
 }
 
-func windowOf(run []Sample, rules Rules) (Capacity, bool) {
+// jumps reports whether the state of charge moved between two samples in a way
+// that the current does not account for: the battery corrected its estimate. It
+// can be told only where the rated capacity is known.
+func jumps(a, b Sample, ratings Ratings, rules Rules) bool {
+	if ratings.CapacityAh <= 0 {
+		return false
+	}
+	moved := (a.CurrentA + b.CurrentA) / 2 * gapS(a, b) / 3600 / ratings.CapacityAh * 100
+	return math.Abs(b.SoCPct-a.SoCPct-moved) > rules.MaxJumpPct+math.Abs(moved)/2
+}
+
+// windowOf takes the capacity from an unbroken run of samples in one direction,
+// +1 for charging and −1 for discharging, in which the state of charge moved
+// that way.
+func windowOf(run []Sample, sign int, rules Rules) (Capacity, bool) {
 	first, last := -1, -1
 	for k, s := range run {
 		if s.SoCPct >= socLowPct && s.SoCPct <= socHighPct {
@@ -59,7 +74,7 @@ func windowOf(run []Sample, rules Rules) (Capacity, bool) {
 	if first < 0 {
 		return Capacity{}, false
 	}
-	dz := math.Abs(run[last].SoCPct - run[first].SoCPct)
+	dz := float64(sign) * (run[last].SoCPct - run[first].SoCPct)
 	if dz < rules.MinWindowPct {
 		return Capacity{}, false
 	}
