@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -80,6 +81,10 @@ func (j *Job) runOnce(ctx context.Context, results Results, marker Marker, log *
 		if ctx.Err() != nil {
 			return d, ctx.Err()
 		}
+		if errors.Is(err, telemetry.ErrUnavailable) {
+			// The next device would fare no better, and the watermark has not moved.
+			return d, fmt.Errorf("%s: %w", w.ref, err)
+		}
 		log.Error("job failed for a device", "job", j.Name, "device", w.ref.String(), "err", err)
 		d.failed = append(d.failed, fmt.Errorf("%s: %w", w.ref, err))
 		if err := marker.MarkDirty(ctx, w.marked); err != nil {
@@ -106,7 +111,7 @@ func (d *done) cover(days []int64) {
 func (j *Job) device(ctx context.Context, results Results, w work) (rows int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	changes, rows, err := j.Compute(ctx, w.ref, w.days)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -136,7 +137,7 @@ func (r *Runner) tryRun(s *scheduled, trigger string) {
 		return
 	}
 	defer func() { s.turn <- struct{}{} }()
-	_, _ = r.run(r.ctx, s, trigger) // recorded and logged there
+	_, _ = r.run(r.ctx, s, trigger, func(ledger.Run) {}) // recorded and logged there
 }
 
 // Trigger runs a job now. With wait it waits for its turn and for the end, and
@@ -172,15 +173,16 @@ func (r *Runner) Trigger(ctx context.Context, name string, wait bool) (ledger.Ru
 // triggered runs a job whose turn is held, under the runner's own context: a
 // caller who goes away does not cut a run short.
 func (r *Runner) triggered(ctx context.Context, s *scheduled, wait bool) (ledger.Run, error) {
-	began := make(chan ledger.Run, 1)
-	ended := make(chan ledger.Run, 1)
+	type outcome struct {
+		run ledger.Run
+		err error
+	}
+	began := make(chan outcome, 1)
+	ended := make(chan outcome, 1)
 	ok := r.start(func() {
 		defer func() { s.turn <- struct{}{} }()
-		run, err := r.run(r.ctx, s, ByRequest, began)
-		if err != nil {
-			run.Err = err.Error()
-		}
-		ended <- run
+		run, err := r.run(r.ctx, s, ByRequest, func(run ledger.Run) { began <- outcome{run: run} })
+		ended <- outcome{run, err}
 	})
 	if !ok {
 		s.turn <- struct{}{}
@@ -191,17 +193,18 @@ func (r *Runner) triggered(ctx context.Context, s *scheduled, wait bool) (ledger
 		from = ended
 	}
 	select {
-	case run := <-from:
-		return run, nil
-	case run := <-ended: // it failed before it began
-		return run, nil
+	case o := <-from:
+		return o.run, o.err
+	case o := <-ended: // it failed before it began, or is over already
+		return o.run, o.err
 	case <-ctx.Done():
 		return ledger.Run{}, ctx.Err()
 	}
 }
 
-// run does one run and records it.
-func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began ...chan<- ledger.Run) (ledger.Run, error) {
+// run does one run and records it; began hears of it once it is recorded. Its
+// error says that there was no run; a run that failed says so itself.
+func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began func(ledger.Run)) (ledger.Run, error) {
 	run := ledger.Run{Job: s.Name, Trigger: trigger, Start: r.opts.Now().UTC()}
 	id, err := r.opts.Runs.BeginRun(ctx, s.Name, run.Start, trigger)
 	if err != nil {
@@ -209,10 +212,8 @@ func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began ..
 		return run, fmt.Errorf("begin run: %w", err)
 	}
 	run.ID = id
-	for _, c := range began {
-		c <- run
-	}
-	d, err := s.runOnce(ctx, r.opts.Results, r.opts.Marker, r.opts.Logger)
+	began(run)
+	d, err := r.once(ctx, s)
 	run.End = r.opts.Now().UTC()
 	result := ledger.RunResult{End: run.End, Window: d.window, Rows: d.rows}
 	if err != nil {
@@ -226,6 +227,16 @@ func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began ..
 	r.opts.Logger.Info("job ran", "job", s.Name, "trigger", trigger, "devices", d.devices, "rows", d.rows,
 		"seconds", run.End.Sub(run.Start).Seconds(), "err", result.Err)
 	return run, nil
+}
+
+// once does the work of a run; a panic is its error, whatever set it off.
+func (r *Runner) once(ctx context.Context, s *scheduled) (d done, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.runOnce(ctx, r.opts.Results, r.opts.Marker, r.opts.Logger)
 }
 
 // Scheduled is a job and when it runs next.
