@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -158,9 +159,26 @@ func (p *Pipeline) open(m Message) item {
 	case wire.Status:
 		it.decoded = p.opts.Decoder.Status(topic.Device, m.Payload, m.ReceivedMS)
 	}
+	detach(&it.decoded, m.Payload)
 	// A device that has only sent nonsense so far is no device yet.
 	it.enroll = !known && len(it.decoded.Readings)+len(it.decoded.Events) > 0
 	return it
+}
+
+// detach frees the faults from the memory that a compressed payload unpacked to:
+// it may be a thousand times what was sent, and would be kept for a few bytes of
+// it. A fault as large as that is kept as it came.
+func detach(d *wire.Decoded, payload []byte) {
+	if len(payload) == 0 || payload[0] != 0x1f {
+		return
+	}
+	for i := range d.Faults {
+		if len(d.Faults[i].Raw) > len(payload) {
+			d.Faults[i].Raw = payload
+		} else {
+			d.Faults[i].Raw = bytes.Clone(d.Faults[i].Raw)
+		}
+	}
 }
 
 func mayPublish(p Principal, ref, gateway devices.Ref) bool {

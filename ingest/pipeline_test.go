@@ -189,7 +189,7 @@ func TestCommitOrder(t *testing.T) {
 	submit(t, p, publish("fleet/v1/battery/b/telemetry", `[{"ts":1767225500000,"soc_pct":1},{"ts":1767225500000,"soc_pct":200}]`, acked))
 	submit(t, p, publish("fleet/v1/battery/b/event", `{"id":"e","ts":1767225500000,"type":"swap.completed"}`, acked))
 	drain(t, p)
-	want := []string{"registry", "store", "dirty", "events", "quarantine", "ack", "ack"}
+	want := []string{"registry", "dirty", "store", "dirty", "events", "quarantine", "ack", "ack"}
 	if diff := cmp.Diff(want, w.steps()); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
