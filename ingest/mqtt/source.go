@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -155,11 +156,29 @@ func (s *Source) clientOptions(ctx context.Context) *paho.ClientOptions {
 		// before the subscription is confirmed.
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { s.receive(ctx, m) })
 	o.SetOnConnectHandler(func(c paho.Client) { s.subscribe(ctx, c) })
+	o.SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
+		if failed, ok := n.(paho.ConnectionNotificationFailed); ok {
+			s.unreachable(failed.Reason)
+		}
+	})
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) {
 		s.note("connection to " + s.opts.Broker + " lost: " + err.Error())
-		s.opts.Logger.Warn("connection to the MQTT broker lost; reconnecting", "broker", s.opts.Broker, "err", err)
+		s.opts.Logger.Warn("connection to the MQTT broker lost; reconnecting (if this repeats, another client may use the same mqtt-client-id)",
+			"broker", s.opts.Broker, "client_id", s.opts.ClientID, "err", err)
 	})
 	return o
+}
+
+// unreachable tells of a failed try to connect: at once where it fails in a new
+// way, otherwise only in Trouble.
+func (s *Source) unreachable(err error) {
+	what := "connect to " + s.opts.Broker + ": " + err.Error()
+	if s.Trouble() == what {
+		return
+	}
+	s.note(what)
+	s.opts.Logger.Warn("the MQTT broker can't be used; is it running, and are mqtt-broker, mqtt-username and mqtt-password right? trying on",
+		"broker", s.opts.Broker, "err", err)
 }
 
 // receive runs on paho's own goroutine. Its inbox has room for as many messages
@@ -167,6 +186,10 @@ func (s *Source) clientOptions(ctx context.Context) *paho.ClientOptions {
 // connection before have not gone yet, or are large: paho then stops reading,
 // and the broker keeps the rest.
 func (s *Source) receive(ctx context.Context, m paho.Message) {
+	if m.Retained() && strings.HasSuffix(m.Topic(), "/"+string(wire.Status)) {
+		m.Ack() // the broker's memory of a status, told at each subscription: nothing happened now
+		return
+	}
 	d := delivery{msg: m, receivedMS: s.opts.Now().UnixMilli()}
 	d.size = min(int64(len(m.Payload())+len(m.Topic())+128), s.opts.MaxInboxBytes)
 	if err := s.room.Acquire(ctx, d.size); err != nil {
