@@ -98,6 +98,9 @@ func (d *Decoder) event(s *scanner, dev devices.Ref, receivedMS int64) (_ teleme
 		e.TS = m.ts.ms
 	}
 	m.check(s.odd)
+	if len(raw) > maxEvent {
+		m.reason, m.detail = ReasonTooLarge, fmt.Sprintf("an event of %d bytes, want at most %d", len(raw), maxEvent)
+	}
 	if m.reason == "" {
 		m.reason, m.detail = d.limits.checkTime(e.TS, receivedMS)
 	}
@@ -107,6 +110,9 @@ func (d *Decoder) event(s *scanner, dev devices.Ref, receivedMS int64) (_ teleme
 	e.Data = bytes.Clone(raw)
 	return e, nil, true
 }
+
+// maxEvent bounds an event in bytes: it is kept whole.
+const maxEvent = 64 << 10
 
 // eventMembers are the members of an event that the contract names.
 type eventMembers struct {
