@@ -26,8 +26,9 @@ func (a *API) deltas(ctx context.Context, q telemetry.RangeQuery, every time.Dur
 	}
 	byStart := make(map[int64][]telemetry.Value)
 	for field, points := range registers {
+		column := columnsOf(field)
 		for _, c := range rollup.Deltas(points, window, every.Milliseconds()) {
-			byStart[c.Start] = append(byStart[c.Start], telemetry.Value{Field: field, Num: c.Value})
+			byStart[c.Start] = append(byStart[c.Start], column.values(c)...)
 		}
 	}
 	buckets := make([]telemetry.Bucket, 0, len(byStart))
@@ -36,6 +37,32 @@ func (a *API) deltas(ctx context.Context, q telemetry.RangeQuery, every time.Dur
 	}
 	slices.SortFunc(buckets, func(x, y telemetry.Bucket) int { return cmp.Compare(x.Start, y.Start) })
 	return bucketPage(buckets, limit)
+}
+
+// columns are what is told of one counter in a window: its consumption, and how
+// good that number is.
+type columns struct {
+	value, coverage, resets *devices.Field
+}
+
+func columnsOf(f *devices.Field) columns {
+	column := func(suffix string, place int) *devices.Field {
+		return &devices.Field{Name: f.Name + suffix, Index: 3*f.Index + place}
+	}
+	return columns{column("", 0), column("_coverage", 1), column("_resets", 2)}
+}
+
+// values leaves out the consumption where it is not known, which is not zero.
+func (c columns) values(d rollup.Delta) []telemetry.Value {
+	var out []telemetry.Value
+	if d.Coverage > 0 {
+		out = append(out, telemetry.Value{Field: c.value, Num: d.Value})
+	}
+	out = append(out, telemetry.Value{Field: c.coverage, Num: d.Coverage})
+	if d.Resets > 0 {
+		out = append(out, telemetry.Value{Field: c.resets, Num: float64(d.Resets)})
+	}
+	return out
 }
 
 // registers are the samples of q by field, ascending by time.

@@ -73,6 +73,9 @@ func (a *API) routeJobs() {
 		status:  http.StatusAccepted, patient: true,
 		errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.trigger)
+	// The same answer under both codes; huma documents one.
+	answers := a.huma.OpenAPI().Paths[prefix+"/jobs/{name}/run"].Post.Responses
+	answers["200"] = answers["202"]
 }
 
 func (a *API) jobs(ctx context.Context, _ *struct{}) (*jobsOutput, error) {

@@ -31,13 +31,13 @@ type Quarantined struct {
 	ID            int64   `json:"id"`
 	ReceivedAt    Time    `json:"received_at"`
 	Topic         string  `json:"topic"`
-	Device        string  `json:"device,omitempty" doc:"kind/id; absent where the topic names none"`
+	Device        string  `json:"device" doc:"kind/id; empty where the topic names none"`
 	Principal     string  `json:"principal,omitempty" doc:"who published it"`
 	Reason        string  `json:"reason"`
 	Detail        string  `json:"detail,omitempty" doc:"what was found, where, and what was wanted"`
 	PayloadBytes  int     `json:"payload_bytes" doc:"length of the whole payload"`
 	Truncated     bool    `json:"truncated,omitempty" doc:"the list shows the first 4096 bytes"`
-	Payload       *string `json:"payload,omitempty" doc:"where it is UTF-8"`
+	Payload       *string `json:"payload" doc:"where it is UTF-8, otherwise null"`
 	PayloadBase64 *string `json:"payload_base64,omitempty" doc:"where it is not"`
 }
 

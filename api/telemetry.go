@@ -76,7 +76,9 @@ func (a *API) routeTelemetry(kind devices.Kind) {
 		id: "get-" + name + "-telemetry", method: http.MethodGet, path: path + "/telemetry", tag: kind.Plural(),
 		summary: "Readings, or their aggregates over windows of time",
 		notes: "Windows are multiples of every since 1970-01-01T00:00:00Z, so the first may start before from; " +
-			"only readings in [from, to) count. ts is the start of the window.",
+			"only readings in [from, to) count. ts is the start of the window. With aggregate=delta a row also has " +
+			"{field}_coverage, the share of the window over which the consumption is known, and {field}_resets where " +
+			"the counter fell; the consumption is absent where nothing is known.",
 		errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *telemetryInput) (*telemetryOutput, error) {
 		return a.telemetry(ctx, devices.Ref{Kind: kind, ID: in.ID}, in)
@@ -87,11 +89,7 @@ func (a *API) latest(ctx context.Context, ref devices.Ref) (*latestOutput, error
 	if err := a.exists(ctx, ref); err != nil {
 		return nil, err
 	}
-	samples, err := a.opts.Telemetry.Latest(ctx, telemetry.RangeQuery{
-		Kind: ref.Kind, Devices: []string{ref.ID},
-		// Everything there is, and what fast clocks have sent ahead of time.
-		Window: telemetry.Window{From: 0, To: a.opts.Now().Add(defaultSpan).UnixMilli()},
-	})
+	samples, err := a.newest(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("read latest: %w", err)
 	}
@@ -105,6 +103,39 @@ func (a *API) latest(ctx context.Context, ref devices.Ref) (*latestOutput, error
 		out.Body.Items = append(out.Body.Items, item)
 	}
 	return out, nil
+}
+
+// longAgo is how far back a field is looked for once others are found.
+const longAgo = 128 * telemetry.Day
+
+// newest looks for the newest value of each field, in the last day first: a
+// store reads all of a window to find the newest in it. Only for the fields that
+// are not there it looks back further, eight times as far each time, and beyond
+// longAgo only where nothing was found at all.
+func (a *API) newest(ctx context.Context, ref devices.Ref) ([]telemetry.Sample, error) {
+	var missing []string
+	for _, f := range a.opts.Schema.Measurement(ref.Kind).Fields {
+		missing = append(missing, f.Name)
+	}
+	// Fast clocks have sent ahead of time.
+	to := a.opts.Now().Add(defaultSpan).UnixMilli()
+	var found []telemetry.Sample
+	for reach := 2 * telemetry.Day; len(missing) > 0 && to > 0 && (len(found) == 0 || reach <= longAgo); reach *= 8 {
+		from := max(0, to-reach)
+		samples, err := a.opts.Telemetry.Latest(ctx, telemetry.RangeQuery{
+			Kind: ref.Kind, Devices: []string{ref.ID}, Fields: missing, Window: telemetry.Window{From: from, To: to},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range samples {
+			missing = slices.DeleteFunc(missing, func(name string) bool { return name == s.Value.Field.Name })
+		}
+		found = append(found, samples...)
+		to = from
+	}
+	slices.SortFunc(found, func(x, y telemetry.Sample) int { return x.Value.Field.Index - y.Value.Field.Index })
+	return found, nil
 }
 
 func (a *API) telemetry(ctx context.Context, ref devices.Ref, in *telemetryInput) (*telemetryOutput, error) {
