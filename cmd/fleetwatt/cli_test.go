@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/fleetwatt/fleetwatt/ingest/servertest"
 )
@@ -35,7 +39,6 @@ func TestRefusals(t *testing.T) {
 		{"open to the world without credentials", []string{"--mqtt-listen", "0.0.0.0:0", "--mqtt-anonymous"}, []string{"mqtt-anonymous", "loopback"}},
 		{"several at once", []string{"--http-listen", "nowhere", "--log-level", "loud", "--rollup-schedule", "daily"}, []string{"http-listen", "log-level", "rollup-schedule"}},
 		{"short admin key", []string{"--admin-key", "secret"}, []string{"admin-key", "16"}},
-		{"no broker there", []string{"--influx-url", "http://127.0.0.1:1"}, []string{"127.0.0.1:1"}},
 		{"no such file", []string{"--config", "missing.yaml"}, []string{"missing.yaml"}},
 	}
 	for _, tt := range tests {
@@ -51,6 +54,60 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A database that is not there is waited for; whoever is told to stop meanwhile
+// stops in order.
+func TestDatabaseNotThereYet(t *testing.T) {
+	s := &server{t: t}
+	s.cmd = command(t, "serve", "--data", t.TempDir(), "--http-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--influx-url", "http://127.0.0.1:1")
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kill)
+	s.eventually("told", 20*time.Second, func() bool { return strings.Contains(s.log.String(), "127.0.0.1:1") })
+	s.stop()
+}
+
+// Devices whose credential changes are thrown out, and come back with the new
+// one only.
+func TestRevokedCredential(t *testing.T) {
+	s := serve(t, "--mqtt-anonymous=false")
+	s.call(http.StatusCreated, http.MethodPost, "/api/v1/stations", `{"id":"s1"}`)
+	secret := func() string {
+		var c struct{ Secret string }
+		if err := json.Unmarshal(s.call(http.StatusOK, http.MethodPut, "/api/v1/stations/s1/credential", ""), &c); err != nil {
+			t.Fatal(err)
+		}
+		return c.Secret
+	}
+	dial := func(password string) (lost chan struct{}, err error) {
+		lost = make(chan struct{})
+		c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + s.mqtt).SetClientID("s1").SetUsername("s1").SetPassword(password).
+			SetAutoReconnect(false).SetConnectionLostHandler(func(paho.Client, error) { close(lost) }))
+		token := c.Connect()
+		token.WaitTimeout(20 * time.Second)
+		t.Cleanup(func() { c.Disconnect(0) })
+		return lost, token.Error()
+	}
+	first := secret()
+	lost, err := dial(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := secret()
+	select {
+	case <-lost:
+	case <-time.After(20 * time.Second):
+		t.Error("the old credential stays in")
+	}
+	if _, err := dial(first); err == nil {
+		t.Error("the old secret still opens")
+	}
+	if _, err := dial(second); err != nil {
+		t.Errorf("the new secret: %v", err)
 	}
 }
 

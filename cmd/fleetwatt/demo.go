@@ -28,6 +28,7 @@ type demo struct {
 	seed uint64
 	once bool
 
+	origin   origin
 	out, err io.Writer
 }
 
@@ -79,6 +80,9 @@ func (d *demo) run(ctx context.Context) error {
 		return fmt.Errorf("days: %d: want 1 to 3650", d.days)
 	}
 	a, err := app.New(ctx, d.Config, version(), newLogger(d.err, d.LogLevel, d.LogFormat))
+	if ctx.Err() != nil { // told to stop while it started
+		return errors.Join(errInterrupted, closeApp(a))
+	}
 	if err != nil {
 		return err
 	}
@@ -104,46 +108,66 @@ func (d *demo) run(ctx context.Context) error {
 	return errors.Join(err, <-served)
 }
 
-// origin is what makes the simulation of a data directory: started again, the
-// demonstration publishes the same history, which changes nothing, and goes on
-// from there.
+// origin is what makes the simulation of a data directory, so that the
+// demonstration, started again, goes on with the same fleet.
 type origin struct {
 	Seed  uint64    `json:"seed"`
 	Start time.Time `json:"start"`
+	Live  time.Time `json:"live,omitzero"` // since when it went by the second
 }
 
-func (d *demo) fleet() (*simulator.Fleet, error) {
-	path := filepath.Join(d.Data, "demo.json")
-	o := origin{Seed: d.seed, Start: time.Now().UTC().Truncate(15*time.Minute).AddDate(0, 0, -d.days)}
-	b, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(b, &o); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		fmt.Fprintf(d.out, "Continuing the fleet of %s, which began on %s.\n", d.Data, o.Start.Format(time.DateOnly))
-	case errors.Is(err, fs.ErrNotExist):
-		b, err := json.Marshal(o)
-		if err != nil {
-			return nil, fmt.Errorf("write %s: %w", path, err)
-		}
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			return nil, fmt.Errorf("write %s: %w", path, err)
-		}
-	default:
-		return nil, fmt.Errorf("read %s: %w", path, err)
+func (d *demo) originFile() string { return filepath.Join(d.Data, "demo.json") }
+
+func (d *demo) readOrigin() (o origin, found bool, err error) {
+	o = origin{Seed: d.seed, Start: time.Now().UTC().Truncate(historyStep).AddDate(0, 0, -d.days)}
+	b, err := os.ReadFile(d.originFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, false, nil
 	}
+	if err == nil {
+		err = json.Unmarshal(b, &o)
+	}
+	if err != nil {
+		return o, false, fmt.Errorf("read %s: %w", d.originFile(), err)
+	}
+	return o, true, nil
+}
+
+func (d *demo) writeOrigin(o origin) error {
+	b, err := json.Marshal(o)
+	if err == nil {
+		err = os.WriteFile(d.originFile(), b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", d.originFile(), err)
+	}
+	return nil
+}
+
+// historyStep is the time between two readings of the history.
+const historyStep = 15 * time.Minute
+
+func (d *demo) fleet() (*simulator.Fleet, error) {
+	o, found, err := d.readOrigin()
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		fmt.Fprintf(d.out, "Continuing the fleet of %s, which began on %s with seed %d; days and seed of this start do not count.\n",
+			d.Data, o.Start.Format(time.DateOnly), o.Seed)
+	} else if err := d.writeOrigin(o); err != nil {
+		return nil, err
+	}
+	d.origin = o
 	return simulator.New(simulator.Demo(o.Seed, o.Start))
 }
 
-// simulate publishes the history through MQTT, has it computed, says what there
-// is to see, and goes on live until ctx ends.
+// simulate brings the fleet to the present, has everything computed, says what
+// there is to see, and goes on live until ctx ends.
 func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet, secrets map[devices.Ref]string) error {
-	until := time.Now().UTC().Truncate(15 * time.Minute)
 	inv := fleet.Inventory()
-	devicesCount := len(inv.Batteries) + len(inv.Stations) + len(inv.Buildings)
-	steps := int64(until.Sub(fleet.Now()) / (15 * time.Minute))
-	b := newBar(d.err, "publishing history", "readings", steps*int64(devicesCount))
+	steps := int64(time.Since(fleet.Now()) / historyStep)
+	b := newBar(d.err, "publishing history", "readings", steps*int64(len(inv.Batteries)+len(inv.Stations)+len(inv.Buildings)))
 	p, err := publish.New(publish.Options{
 		Broker: "tcp://" + a.MQTTAddr(), ClientPrefix: "demo", Progress: b.acknowledged,
 		Credentials: func(ref devices.Ref) (string, string) { return ref.ID, secrets[ref] },
@@ -152,10 +176,57 @@ func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet,
 		return err
 	}
 	defer func() { _ = p.Close() }() // what is on its way when the demonstration ends was not acknowledged
-	if err := p.Backfill(ctx, fleet, until); err != nil {
+	if d.origin.Live.IsZero() {
+		if err := p.Backfill(ctx, fleet, time.Now().UTC().Truncate(historyStep)); err != nil {
+			return err
+		}
+		b.set(b.total)
+	} else {
+		b.leave()
+		if err := d.relive(ctx, fleet); err != nil {
+			return err
+		}
+	}
+	if err := d.compute(ctx, a); err != nil {
 		return err
 	}
-	b.set(b.total)
+	d.tell(a, inv)
+	if d.once {
+		return nil
+	}
+	if err := fleet.SetStep(time.Second); err != nil {
+		return err
+	}
+	if d.origin.Live.IsZero() {
+		d.origin.Live = fleet.Now()
+		if err := d.writeOrigin(d.origin); err != nil {
+			return err
+		}
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	return p.Live(ctx, fleet, tick.C)
+}
+
+// relive steps a fleet that was live before to the present, by the steps it took
+// then and without publishing: it was switched off meanwhile.
+func (d *demo) relive(ctx context.Context, fleet *simulator.Fleet) error {
+	for fleet.Now().Before(d.origin.Live) {
+		fleet.Step(nil, nil)
+	}
+	if err := fleet.SetStep(time.Second); err != nil {
+		return err
+	}
+	for fleet.Now().Before(time.Now()) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		fleet.Step(nil, nil)
+	}
+	return nil
+}
+
+func (d *demo) compute(ctx context.Context, a *app.App) error {
 	for _, job := range a.Runner().Jobs() {
 		fmt.Fprintf(d.err, "computing: %s\n", job.Name)
 		run, err := a.Runner().Trigger(ctx, job.Name, true)
@@ -166,16 +237,7 @@ func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet,
 			return fmt.Errorf("job %s: %w", job.Name, err)
 		}
 	}
-	d.tell(a, inv)
-	if d.once {
-		return nil
-	}
-	if err := fleet.SetStep(time.Second); err != nil {
-		return err
-	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	return p.Live(ctx, fleet, tick.C)
+	return nil
 }
 
 func (d *demo) tell(a *app.App, inv simulator.Inventory) {

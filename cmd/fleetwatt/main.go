@@ -38,7 +38,7 @@ func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil || errors.Is(err, errInterrupted) {
+	if err == nil || errors.Is(err, errInterrupted) || (ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 		return 0
 	}
 	fmt.Fprintln(stderr, "fleetwatt:", err)

@@ -169,6 +169,42 @@ func TestDemo(t *testing.T) {
 	s.stop()
 }
 
+// Started again, the demonstration goes on with the same fleet: its registers do
+// not jump, and its history is not published again.
+func TestDemoStartsAgain(t *testing.T) {
+	live := func(s *server) {
+		s.eventually("live", 2*time.Minute, func() bool { return strings.Contains(s.log.String(), "goes on live") })
+		s.eventually("two readings of each device", 30*time.Second, func() bool { return s.accounting().Stored > 132 })
+	}
+	s := launch(t, 60*time.Second, "demo", "--data", t.TempDir(), "--days", "2")
+	live(s)
+	history := s.accounting().Received
+	s.stop()
+	s.log.reset()
+	s.start(60 * time.Second)
+	live(s)
+	if again := s.accounting().Received; again > history/2 {
+		t.Errorf("got %d records after the second start, %d after the first", again, history)
+	}
+	s.runJob("rollup")
+	rolled := get[struct {
+		Items []struct {
+			Stats []struct {
+				Field  string
+				Resets int
+			}
+		}
+	}](s, "/api/v1/buildings/bld-01/rollups?every=1d&from="+time.Now().UTC().AddDate(0, 0, -3).Format(time.RFC3339))
+	for _, d := range rolled.Items {
+		for _, st := range d.Stats {
+			if st.Resets > 0 {
+				t.Errorf("%s: %d resets", st.Field, st.Resets)
+			}
+		}
+	}
+	s.stop()
+}
+
 // checkCurl fetches what a printed line would.
 func (s *server) checkCurl(line string) {
 	s.t.Helper()

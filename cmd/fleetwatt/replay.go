@@ -27,7 +27,7 @@ func replayCommand() *cobra.Command {
   fleetwatt replay --mapping deploy/examples/cambridge-b4.yaml b4_electricity_2018.csv`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if err := complete(cmd); err != nil {
+			if err := to.complete(cmd); err != nil {
 				return err
 			}
 			if mapping == "" {
@@ -46,6 +46,7 @@ func replayCommand() *cobra.Command {
 			}
 			p, err := publish.New(publish.Options{
 				Broker: to.broker, Credentials: to.credentials, ClientPrefix: "replay", Connections: 1,
+				Logger: newLogger(cmd.ErrOrStderr(), "info", "text"),
 			})
 			if err != nil {
 				return err
@@ -65,7 +66,7 @@ func replayCommand() *cobra.Command {
 	to.bind(cmd)
 	cmd.Flags().StringVar(&mapping, "mapping", "", "YAML file that says which column is which field (see deploy/examples)")
 	cmd.Flags().StringVar(&device, "device", "", "kind/id to publish as, in place of the mapping's")
-	cmd.Flags().StringVar(&fields, "config", "", "configuration file of the server, for the fields it adds")
+	cmd.Flags().StringVar(&fields, "server-config", "", "configuration file of the server, for the fields it adds")
 	return cmd
 }
 
@@ -108,6 +109,9 @@ func replayFile(cmd *cobra.Command, m *replay.Mapping, schema *devices.Schema, p
 	defer f.Close()
 	stats, err := replay.Run(cmd.Context(), m, schema, path, f, p, nil)
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows, %d readings acknowledged as %s\n", path, stats.Rows, stats.Readings, m.Ref())
+	if stats.Beyond > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d readings hold a value beyond the bounds of its field, and are in the server's quarantine; is a scale in the mapping wrong?\n", path, stats.Beyond)
+	}
 	if errors.Is(err, context.Canceled) {
 		return errInterrupted
 	}

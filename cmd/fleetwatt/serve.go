@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -29,10 +30,7 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 	if path == "" {
 		path = os.Getenv(config.EnvName("config"))
 	}
-	if err := s.Load(flags, path, os.LookupEnv); err != nil {
-		return err
-	}
-	return s.Validate()
+	return errors.Join(s.Load(flags, path, os.LookupEnv), s.Validate())
 }
 
 func serveCommand() *cobra.Command {
@@ -47,6 +45,9 @@ func serveCommand() *cobra.Command {
 			}
 			log := newLogger(cmd.ErrOrStderr(), s.LogLevel, s.LogFormat)
 			a, err := app.New(cmd.Context(), s.Config, version(), log)
+			if cmd.Context().Err() != nil { // told to stop while it started
+				return errors.Join(errInterrupted, closeApp(a))
+			}
 			if err != nil {
 				return err
 			}
@@ -55,6 +56,13 @@ func serveCommand() *cobra.Command {
 	}
 	s.bind(cmd)
 	return cmd
+}
+
+func closeApp(a *app.App) error {
+	if a == nil {
+		return nil
+	}
+	return a.Close()
 }
 
 func configCommand() *cobra.Command {

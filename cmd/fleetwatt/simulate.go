@@ -27,7 +27,7 @@ func simulateCommand() *cobra.Command {
 		Short: "Publish a simulated fleet to any MQTT broker",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := complete(cmd); err != nil {
+			if err := to.complete(cmd); err != nil {
 				return err
 			}
 			if days < 0 || days > 3650 {
@@ -48,7 +48,7 @@ func simulateCommand() *cobra.Command {
 			}
 			count := int64(len(inv.Batteries) + len(inv.Stations) + len(inv.Buildings))
 			b := newBar(cmd.ErrOrStderr(), "publishing history", "readings", count*int64(until.Sub(cfg.Start)/cfg.Step))
-			o := publish.Options{Broker: to.broker, Credentials: to.credentials, Connections: conns, Progress: b.acknowledged, ClientPrefix: fmt.Sprintf("simulate-%d", cfg.Seed)}
+			o := publish.Options{Broker: to.broker, Credentials: to.credentials, Connections: conns, Progress: b.acknowledged, Logger: newLogger(cmd.ErrOrStderr(), "info", "text"), ClientPrefix: fmt.Sprintf("simulate-%d", cfg.Seed)}
 			closeLedger, err := openLedger(ledger, &o)
 			if err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -23,6 +24,9 @@ type Publisher interface {
 type Stats struct {
 	Rows     int // mapped; known at the end
 	Readings int // given to the publisher
+	// Beyond is how many readings hold a value beyond the schema's bounds. A
+	// server puts those in quarantine.
+	Beyond int
 }
 
 // batch is how many readings are published at once, which is what fits in one
@@ -62,6 +66,11 @@ func (s *sender) send(ctx context.Context) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	s.stats.Readings += len(s.pending)
+	for i := range s.pending {
+		if beyond(&s.pending[i]) {
+			s.stats.Beyond++
+		}
+	}
 	s.pending = s.pending[:0]
 	if s.progress != nil {
 		s.progress(s.stats)
@@ -80,4 +89,10 @@ func (s *sender) finish(ctx context.Context) error {
 		return fmt.Errorf("wait for acknowledgements: %w", err)
 	}
 	return nil
+}
+
+func beyond(r *telemetry.Reading) bool {
+	return slices.ContainsFunc(r.Values, func(v telemetry.Value) bool {
+		return v.Field.Numeric() && (v.Num < v.Field.Min || v.Num > v.Field.Max)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/api"
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
@@ -21,7 +24,7 @@ import (
 func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err error) {
 	a.api, err = api.New(api.Options{
 		AdminKey: a.adminKey, Version: a.version, Schema: schema, Log: a.log, Now: a.now,
-		Registry: a.registry, Credentials: a.registry, Telemetry: a.store,
+		Registry: a.registry, Credentials: credentials{a.registry, a.source.Kick}, Telemetry: a.store,
 		Results: a.ledger, Events: a.ledger, Quarantine: a.quarantine,
 		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: accounting{a.pipeline},
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
@@ -31,7 +34,7 @@ func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err
 		return err
 	}
 	if a.http, err = net.Listen("tcp", a.cfg.HTTPListen); err != nil {
-		return fmt.Errorf("listen for HTTP on %s: %w", a.cfg.HTTPListen, err)
+		return fmt.Errorf("listen for HTTP: %w (another program has the address? choose one with --http-listen)", err)
 	}
 	a.onClose(func() error {
 		if err := a.http.Close(); !errors.Is(err, net.ErrClosed) {
@@ -89,6 +92,8 @@ func (j jobs) Trigger(ctx context.Context, name string, wait bool) (ledger.Run, 
 		err = fmt.Errorf("%w: %s", api.ErrUnknownJob, name)
 	case errors.Is(err, fleet.ErrRunning):
 		err = fmt.Errorf("%w: %s", api.ErrJobRunning, name)
+	case errors.Is(err, fleet.ErrStopped):
+		err = fmt.Errorf("%w: %w", telemetry.ErrClosed, err)
 	}
 	return run, err
 }
@@ -98,8 +103,34 @@ type accounting struct{ p *ingest.Pipeline }
 
 func (a accounting) Accounting() api.Accounting { return api.Accounting(a.p.Accounting()) }
 
+// credentials are the registry's; a device whose credential changes is thrown
+// out, so that the old one lets nobody stay in.
+type credentials struct {
+	*registry.Registry
+	kick func(devices.Ref)
+}
+
+func (c credentials) SetCredential(ctx context.Context, ref devices.Ref, username string) (string, error) {
+	secret, err := c.Registry.SetCredential(ctx, ref, username)
+	if err == nil {
+		c.kick(ref)
+	}
+	return secret, err
+}
+
+func (c credentials) RevokeCredential(ctx context.Context, ref devices.Ref) error {
+	err := c.Registry.RevokeCredential(ctx, ref)
+	if err == nil {
+		c.kick(ref)
+	}
+	return err
+}
+
 // toQuarantine stores what the pipeline rejects.
-type toQuarantine struct{ q *quarantine.Quarantine }
+type toQuarantine struct {
+	q   *quarantine.Quarantine
+	log *slog.Logger
+}
 
 func (t toQuarantine) Put(ctx context.Context, rejected []ingest.Rejected) error {
 	entries := make([]quarantine.Entry, len(rejected))
@@ -109,5 +140,10 @@ func (t toQuarantine) Put(ctx context.Context, rejected []ingest.Rejected) error
 			Reason: r.Reason, Detail: r.Detail, Payload: r.Payload,
 		}
 	}
-	return t.q.Put(ctx, entries)
+	before := t.q.Purged()
+	err := t.q.Put(ctx, entries)
+	if n := t.q.Purged() - before; n > 0 {
+		t.log.Warn("the quarantine is full; its oldest entries were dropped", "entries", n)
+	}
+	return err
 }

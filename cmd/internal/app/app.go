@@ -22,6 +22,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/api"
 	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/dirlock"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet"
@@ -71,8 +72,14 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(a.cfg.Data, 0o750); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
+		return fmt.Errorf("make data directory (see --data): %w", err)
 	}
+	// Whatever the store is, the SQLite files beside it have one user.
+	lock, err := dirlock.Take(a.cfg.Data, "fleetwatt.lock")
+	if err != nil {
+		return fmt.Errorf("lock data directory: %w", err)
+	}
+	a.onClose(lock.Release)
 	if a.adminKey, err = adminKey(a.cfg, a.log); err != nil {
 		return err
 	}
@@ -93,7 +100,6 @@ func (a *App) open(ctx context.Context) error {
 
 func (a *App) openStores(ctx context.Context, schema *devices.Schema) (err error) {
 	path := func(name string) string { return filepath.Join(a.cfg.Data, name) }
-	// First the one that locks the directory against a second process.
 	if a.store, err = openStore(ctx, a.cfg, schema, a.log); err != nil {
 		return err
 	}
@@ -121,7 +127,7 @@ func (a *App) openPipeline(schema *devices.Schema, metrics *prometheus.Registry)
 		Store:           a.store,
 		Directory:       a.registry,
 		Journal:         a.ledger,
-		Quarantine:      toQuarantine{a.quarantine},
+		Quarantine:      toQuarantine{a.quarantine, a.log},
 		Now:             a.now,
 		Logger:          a.log,
 		Metrics:         ingest.NewMetrics(metrics),
@@ -129,6 +135,14 @@ func (a *App) openPipeline(schema *devices.Schema, metrics *prometheus.Registry)
 		MaxPendingBytes: int64(a.cfg.MaxPendingMiB) << 20,
 	})
 	a.pipeline.ExposeAccounting(metrics)
+	metrics.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fleetwatt_quarantine_dropped_total", Help: "Entries of the quarantine dropped because it was full or they were old.",
+		}, func() float64 { return float64(a.quarantine.Purged()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fleetwatt_mqtt_subscribers_dropped_total", Help: "Messages that did not reach slow subscribers; they are stored.",
+		}, func() float64 { return float64(a.source.Dropped()) }),
+	)
 }
 
 func (a *App) openJobs(ctx context.Context, schema *devices.Schema) error {

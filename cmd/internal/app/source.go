@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/ingest/broker"
 	"github.com/fleetwatt/fleetwatt/ingest/mqtt"
 )
@@ -17,6 +18,8 @@ type source interface {
 	Addr() string     // that devices connect to; empty: not ours
 	Describe() string // for the log
 	Trouble() string  // what is wrong; empty: nothing
+	Kick(devices.Ref) // ends the connections of a device
+	Dropped() uint64  // messages that did not reach slow subscribers
 }
 
 func (a *App) openSource() (err error) {
@@ -71,6 +74,9 @@ func (e embedded) Addr() string     { return e.b.Addr() }
 func (e embedded) Describe() string { return "embedded broker on " + e.b.Addr() }
 func (e embedded) Trouble() string  { return "" }
 
+func (e embedded) Kick(ref devices.Ref) { e.b.Kick(ref) }
+func (e embedded) Dropped() uint64      { return e.b.Dropped() }
+
 // external is another broker as a source; Run ending is its quiescence.
 type external struct {
 	*mqtt.Source
@@ -78,6 +84,8 @@ type external struct {
 }
 
 func (e external) Quiesce()         {}
+func (e external) Kick(devices.Ref) {}
+func (e external) Dropped() uint64  { return 0 }
 func (e external) Addr() string     { return "" }
 func (e external) Describe() string { return "external broker " + e.url }
 
@@ -90,3 +98,5 @@ func (noSource) Close()                        {}
 func (noSource) Addr() string                  { return "" }
 func (noSource) Describe() string              { return "off" }
 func (noSource) Trouble() string               { return "" }
+func (noSource) Kick(devices.Ref)              {}
+func (noSource) Dropped() uint64               { return 0 }

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -31,5 +33,19 @@ func openStore(ctx context.Context, cfg config.Config, schema *devices.Schema, l
 	if user, password, ok := strings.Cut(cfg.InfluxToken, ":"); ok { // InfluxDB 1.8 with authentication
 		o.Username, o.Token = user, password
 	}
-	return influx.Open(ctx, o)
+	// A database that is not there yet is waited for, as one that goes away later
+	// is: devices keep what is not acknowledged.
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		s, err := influx.Open(ctx, o)
+		if !errors.Is(err, telemetry.ErrUnavailable) {
+			return s, err
+		}
+		log.Error("InfluxDB can't be used; is it running, and are influx-url, influx-token and influx-bucket right?",
+			"url", cfg.InfluxURL, "bucket", cfg.InfluxBucket, "retry_in", pause, "err", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }

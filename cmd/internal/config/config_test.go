@@ -115,6 +115,13 @@ func TestFields(t *testing.T) {
 	}
 }
 
+func TestMisspeltFieldKey(t *testing.T) {
+	_, _, err := load(t, "fields:\n- {kind: battery, name: foo_c, mim: -40, max: 1}\n", nil)
+	if err == nil || !strings.Contains(err.Error(), "mim") {
+		t.Errorf("got %v, want it to name the key", err)
+	}
+}
+
 // What is printed can be read again, and tells no secret.
 func TestPrint(t *testing.T) {
 	c, flags, err := load(t, "", nil, "--admin-key", "0123456789abcdef", "--influx-token", "tell-nobody", "--data", "there", "--mqtt-listen", "")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,12 +39,14 @@ func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (strin
 		if v, ok := env(EnvName(f.Name)); ok {
 			if err := flags.Set(f.Name, v); err != nil {
 				problems = append(problems, fmt.Errorf("%s=%q: %w", EnvName(f.Name), shown(f.Name, v), reasonOf(err)))
+				_ = f.Value.Set(f.DefValue) // so that what is wrong is told once
 			}
 			return
 		}
 		if inFile {
 			if err := flags.Set(f.Name, value); err != nil {
 				problems = append(problems, fmt.Errorf("%s: %s: %q: %w", path, f.Name, shown(f.Name, value), reasonOf(err)))
+				_ = f.Value.Set(f.DefValue)
 			}
 		}
 	})
@@ -92,7 +95,7 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 	for key, node := range doc {
 		switch {
 		case key == "fields":
-			if err := node.Decode(&c.Fields); err != nil {
+			if err := c.decodeFields(&node); err != nil {
 				return nil, fmt.Errorf("read configuration %s: fields: %w", path, err)
 			}
 		case node.Kind != yaml.ScalarNode:
@@ -104,6 +107,18 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// decodeFields refuses keys that a field does not have: a misspelt bound would
+// be none.
+func (c *Config) decodeFields(node *yaml.Node) error {
+	b, err := yaml.Marshal(node)
+	if err != nil {
+		return err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	return d.Decode(&c.Fields)
 }
 
 // Print writes the effective configuration as a YAML file; secrets that are set

@@ -107,8 +107,12 @@ func (p *problems) url(key, value string, schemes ...string) {
 }
 
 func (p *problems) schedule(key, value string) {
-	_, err := cron.ParseStandard(value)
-	p.check(err == nil, key, "%q: want five cron fields: %v", value, err)
+	plan, err := cron.ParseStandard(value)
+	if err != nil {
+		p.add(key, "%q: want five cron fields: %v", value, err)
+		return
+	}
+	p.check(!plan.Next(time.Unix(0, 0)).IsZero(), key, "%q never comes", value)
 }
 
 func loopback(address string) bool {
