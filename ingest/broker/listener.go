@@ -82,7 +82,7 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 // SUBSCRIBE that is cut off).
 func (l *listener) serve(conn *conn, establish listeners.EstablishFn) {
 	defer l.leave()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	defer func() {
 		if p := recover(); p != nil {
 			l.log.Error("MQTT connection ended by a panic", "remote", conn.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
