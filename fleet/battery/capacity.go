@@ -32,10 +32,10 @@ const (
 
 // Capacity is one measurement of a battery's capacity.
 //
-// Its standard error covers when the discharge began and ended between two
-// samples (each uniform over its interval, I·Δt/√12) for a discharge, and the
-// resolution of the reported state of charge (0.5 % each end) for a SoCWindow.
-// The accuracy of the sensors is not in it.
+// Its standard error covers when a discharge began and ended between two samples
+// (each uniform over its interval, I·Δt/√12), and the resolution of a reported
+// state of charge (0.5 %), where it rests on one. The accuracy of the sensors is
+// not in it.
 type Capacity struct {
 	Method        Method   `json:"method"`
 	From          int64    `json:"from"` // Unix milliseconds
@@ -62,7 +62,8 @@ type Capacity struct {
 // from the last sample at rest to the first at or below the cut-off voltage, as
 // the NASA Ames battery data set defines its capacities (Saha & Goebel 2007). It
 // counts only where the battery was seen to start from rest, or at a state of
-// charge of Rules.FullSoCPct or more. Example: 2 A at a steady rate for 3,600 s
+// charge of Rules.FullSoCPct or more. Where it reports one at the first sample
+// under load, z, the sum runs from there and the capacity is Q/z. Example: 2 A at a steady rate for 3,600 s
 // between two edges of 18 s is 2.01 Ah.
 func Capacities(samples []Sample, ratings Ratings, rules Rules) []Capacity {
 	found := discharges(samples, ratings, rules)
@@ -158,11 +159,26 @@ func dischargeFrom(samples []Sample, onset, end int, ratings Ratings, rules Rule
 	case !fromRest && math.IsNaN(soc):
 		return Capacity{}, false
 	}
+	if end == onset {
+		return Capacity{}, false
+	}
+	// When the load came on between two samples is not known. Where the battery
+	// reports what was left of a full charge at the first sample under load, that
+	// tells more than the trapezoid from rest does.
+	left, first := samples[onset].SoCPct, 0.0
+	if math.IsNaN(left) {
+		left = 100
+		first = edgeAh(samples[start], samples[min(start+1, end)])
+	} else {
+		start = onset
+	}
 	c := integrate(samples[start : end+1])
 	c.Method = method
-	c.CapacityAh = c.ChargeAh
-	first, last := edgeAh(samples[start], samples[min(start+1, end)]), edgeAh(samples[end-1], samples[end])
-	c.StdErrAh = math.Hypot(first, last)
+	c.CapacityAh = c.ChargeAh / (left / 100)
+	if start == onset {
+		first = c.CapacityAh * socStdErrPct / left
+	}
+	c.StdErrAh = math.Hypot(first, edgeAh(samples[end-1], samples[end]))
 	return c, c.ChargeAh > 0
 }
 
