@@ -15,14 +15,20 @@ type Point struct {
 	Value float64
 }
 
-func pointsOf(f *devices.Field, readings []telemetry.Reading) []Point {
-	var points []Point
+// pointsOf sorts the samples of readings by field; fields are those of one kind,
+// each at its index.
+func pointsOf(fields []*devices.Field, readings []telemetry.Reading) [][]Point {
+	points := make([][]Point, len(fields))
 	for i := range readings {
 		for _, v := range readings[i].Values {
-			if v.Field.Name == f.Name {
-				points = append(points, Point{readings[i].TS, v.Num})
-				break
+			if v.Field.Index >= len(fields) || !v.Field.Numeric() {
+				continue
 			}
+			p := &points[v.Field.Index]
+			if *p == nil {
+				*p = make([]Point, 0, len(readings)-i)
+			}
+			*p = append(*p, Point{readings[i].TS, v.Num})
 		}
 	}
 	return points
@@ -106,8 +112,8 @@ func fold(f *devices.Field, s series, w telemetry.Window) (Stat, bool) {
 	var acc accumulator
 	for ; i < len(points) && points[i].TS < w.To; i++ {
 		if w.Contains(points[i].TS) {
-			st.sample(points[i].Value)
-			acc.sum += points[i].Value
+			acc.sample(points[i].Value, st.Samples)
+			st.Samples++
 		}
 		if i+1 < len(points) {
 			acc.pair(s, i, w)
@@ -115,6 +121,9 @@ func fold(f *devices.Field, s series, w telemetry.Window) (Stat, bool) {
 	}
 	if st.Samples == 0 && acc.covered == 0 && acc.spread == 0 {
 		return Stat{}, false
+	}
+	if st.Samples > 0 {
+		st.Min, st.Max, st.Last = &acc.min, &acc.max, &acc.last
 	}
 	st.Coverage = float64(acc.covered) / float64(w.To-w.From)
 	if f.Role == devices.Counter {
@@ -135,25 +144,27 @@ func fold(f *devices.Field, s series, w telemetry.Window) (Stat, bool) {
 	return st, true
 }
 
-func (s *Stat) sample(v float64) {
-	s.Samples++
-	s.Last = &v
-	if s.Min == nil || v < *s.Min {
-		s.Min = &v
-	}
-	if s.Max == nil || v > *s.Max {
-		s.Max = &v
-	}
-}
-
-// accumulator adds up what lies between neighbouring points.
+// accumulator adds up the samples and what lies between neighbouring ones.
 type accumulator struct {
-	sum     float64 // of the samples
+	sum, min, max, last float64 // of the samples
+
 	area    float64 // value · ms over the covered part
 	covered int64   // ms between points that are not too far apart
 	delta   float64 // of a counter
 	spread  int64   // ms over which a delta is known
 	resets  int
+}
+
+// sample adds one that has n before it.
+func (c *accumulator) sample(v float64, n int) {
+	c.sum += v
+	c.last = v
+	if n == 0 || v < c.min {
+		c.min = v
+	}
+	if n == 0 || v > c.max {
+		c.max = v
+	}
 }
 
 // pair adds the part of the interval from point i to the next that lies in w.

@@ -56,7 +56,8 @@ func (d Day) Empty() bool { return len(d.Total.Stats) == 0 }
 
 // Compute folds the readings of one device into the UTC day. The readings
 // ascend by time and cover the day and Margin before and after it; what lies
-// further out is not looked at. Text fields are left out.
+// further out is not looked at. Fields are all those of the kind, in the order of
+// the schema; text fields are left out.
 func Compute(day int64, fields []*devices.Field, readings []telemetry.Reading) Day {
 	start := day * telemetry.Day
 	readings = within(readings, telemetry.Window{From: start - Margin, To: start + telemetry.Day + Margin})
@@ -65,14 +66,11 @@ func Compute(day int64, fields []*devices.Field, readings []telemetry.Reading) D
 		hours[h].Start = start + int64(h)*telemetry.Hour
 	}
 	total := Bucket{Start: start}
-	for _, f := range fields {
-		if !f.Numeric() {
-			continue
-		}
-		points := pointsOf(f, readings)
+	for i, points := range pointsOf(fields, readings) {
 		if len(points) == 0 {
 			continue
 		}
+		f := fields[i]
 		s := newSeries(f.Role, points)
 		for h := range hours {
 			hours[h].add(f, s, telemetry.Hour)
