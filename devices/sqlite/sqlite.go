@@ -48,14 +48,14 @@ type DB struct {
 // the migrations is left as it is and reported as an error.
 func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	if err := create(path); err != nil {
-		return nil, fmt.Errorf("create %s: %w", filepath.Base(path), err)
+		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	write, err := connect(path, "_txlock=immediate", 1)
 	if err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, write, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate %s: %w", filepath.Base(path), err), write.Close())
+		return nil, errors.Join(fmt.Errorf("bring %s up to date: %w (if the file is damaged, restore it from a backup or move it away)", path, err), write.Close())
 	}
 	read, err := connect(path, "_query_only=1", readers)
 	if err != nil {
