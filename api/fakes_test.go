@@ -3,13 +3,16 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
 
 // fakeReader is a telemetry store in a slice.
@@ -232,6 +235,17 @@ type fakeIngest struct{}
 
 func (fakeIngest) Accounting() Accounting {
 	return Accounting{Received: 10, Stored: 5, Duplicate: 2, Quarantined: 2, Pending: 1}
+}
+
+// Replay stores what is JSON.
+func (fakeIngest) Replay(_ context.Context, e quarantine.Entry) (records, quarantined int, err error) {
+	if e.Reason == wire.ReasonForeign {
+		return 0, 0, ErrNotReplayable
+	}
+	if !json.Valid(e.Payload) {
+		return 1, 1, nil
+	}
+	return 1, 0, nil
 }
 
 // recorder keeps which devices changed, and fails while err is set.

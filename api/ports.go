@@ -19,6 +19,9 @@ import (
 var (
 	ErrUnknownJob = errors.New("unknown job")
 	ErrJobRunning = errors.New("the job is running")
+	// ErrNotReplayable: the sender might not speak for the device, and who it
+	// was can't be proven again.
+	ErrNotReplayable = errors.New("an entry that was published by another than its device can't be replayed")
 )
 
 // Registry is who exists. Lists are ordered by id and come with how many items
@@ -162,6 +165,11 @@ type Check struct {
 // Ingest accounts for what arrived.
 type Ingest interface {
 	Accounting() Accounting
+	// Replay takes a quarantined record in again, as if it had just been
+	// received from its sender, and returns when what became of it is on disk:
+	// records that still can't be stored are in quarantine anew. The entry itself
+	// stays. Error: ErrNotReplayable.
+	Replay(ctx context.Context, e quarantine.Entry) (records, quarantined int, err error)
 }
 
 // Accounting counts records since the process started:

@@ -36,7 +36,7 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 		return unprocessable(invalid.Problems)
 	case errors.Is(err, registry.ErrNotFound), errors.Is(err, quarantine.ErrNotFound), errors.Is(err, ErrUnknownJob):
 		return huma.Error404NotFound(err.Error())
-	case errors.Is(err, registry.ErrExists), errors.Is(err, registry.ErrConflict), errors.Is(err, ErrJobRunning):
+	case errors.Is(err, registry.ErrExists), errors.Is(err, registry.ErrConflict), errors.Is(err, ErrJobRunning), errors.Is(err, ErrNotReplayable):
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, telemetry.ErrUnknownField), errors.Is(err, telemetry.ErrNotNumeric):
 		return badParameter("query.fields", err.Error(), nil)

@@ -70,6 +70,16 @@ func (a *API) routeQuarantine() {
 		summary: "Drop an entry", errors: []int{http.StatusNotFound},
 	}, a.dropQuarantined)
 	add(a, operation{
+		id: "replay-quarantined", method: http.MethodPost, path: "/quarantine/{id}/replay", tag: "ingest",
+		summary: "Take an entry in again, after its cause was mended", errors: []int{http.StatusNotFound, http.StatusConflict},
+		notes: "The entry is dropped; what still can't be stored is a new entry. A foreign_device entry can't be replayed.",
+	}, a.replayQuarantined)
+	add(a, operation{
+		id: "replay-quarantine", method: http.MethodPost, path: "/quarantine/replay", tag: "ingest",
+		summary: "Take entries in again, the oldest first",
+		notes:   "At most 1,000 at a time; foreign_device entries are left alone.",
+	}, a.replayQuarantine)
+	add(a, operation{
 		id: "get-ingest", method: http.MethodGet, path: "/ingest", tag: "ingest",
 		summary: "What arrived since the process started, and what became of it",
 		notes:   "received = stored + duplicate + quarantined + pending, at every instant.",

@@ -60,6 +60,9 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 		return err
 	}
 	p.books.settle(appended.New+inserted, appended.Merged+len(g.events)-inserted, len(g.rejected))
+	for _, r := range appended.Rejected {
+		batch[g.topics[r.Index]].refusals++
+	}
 	p.acknowledge(batch)
 	p.opts.Metrics.committed(batch, &g, began, p.opts.Now())
 	return nil
@@ -70,7 +73,8 @@ func (p *Pipeline) acknowledge(batch []item) {
 	for i := range batch {
 		cost += batch[i].cost
 		if done := batch[i].msg.Done; done != nil {
-			done(Outcome{Refused: batch[i].refused})
+			d := &batch[i].decoded
+			done(Outcome{Refused: batch[i].refused, Records: d.Records(), Quarantined: len(d.Faults) + batch[i].refusals})
 		}
 	}
 	p.budget.Release(cost)

@@ -38,4 +38,7 @@ type Outcome struct {
 	// Refused is ReasonForeign where the sender may not speak for the device,
 	// otherwise empty. Everything else that is in quarantine counts as taken.
 	Refused wire.Reason
+	// Records is how many the message held, and Quarantined how many of them are
+	// in quarantine.
+	Records, Quarantined int
 }

@@ -62,6 +62,8 @@ type item struct {
 	enroll  bool
 	refused wire.Reason
 	cost    int64
+
+	refusals int // readings that the store would not take
 }
 
 // New returns a pipeline. Run must be called for anything to be committed.

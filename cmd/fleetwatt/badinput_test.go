@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -99,8 +101,36 @@ func TestBadInput(t *testing.T) {
 	if got := len(get[struct{ Items []any }](s, "/api/v1/stations/s1/telemetry?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z").Items); got != 1 {
 		t.Errorf("got %d readings stored, want 1", got)
 	}
+	// What was refused for want of a field is stored once the server has it.
+	s.stop()
+	config := filepath.Join(t.TempDir(), "fields.yaml")
+	if err := os.WriteFile(config, []byte("fields:\n- {kind: station, name: queues, max: 10}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.args = append(s.args, "--config", config)
+	s.start(30 * time.Second)
+	var replayed struct{ Entries, Stored, Quarantined int }
+	if err := json.Unmarshal(s.call(http.StatusOK, http.MethodPost, "/api/v1/quarantine/replay", ""), &replayed); err != nil {
+		t.Fatal(err)
+	}
+	// All but the foreign one are tried, and fail again but for the field.
+	if replayed.Entries != len(tests)-1 || replayed.Stored != 1 || replayed.Quarantined != len(tests)-2 {
+		t.Errorf("replay: got %+v, want %d entries, 1 stored", replayed, len(tests)-1)
+	}
+	left := get[struct{ Items []quarantined }](s, "/api/v1/quarantine?limit=1000").Items
+	if len(left) != len(tests)-1 {
+		t.Errorf("got %d entries left, want %d", len(left), len(tests)-1)
+	}
+	for _, q := range left {
+		if q.Reason == "foreign_device" {
+			s.call(http.StatusConflict, http.MethodPost, fmt.Sprintf("/api/v1/quarantine/%d/replay", q.ID), "")
+		}
+	}
+	if a := s.accounting(); a.Stored != 1 || a.Quarantined != n-2 {
+		t.Errorf("got accounting %+v after the replay", a)
+	}
 	metrics := s.call(http.StatusOK, http.MethodGet, "/metrics", "")
-	if want := fmt.Sprintf("fleetwatt_ingest_quarantined_total %d", n); !bytes.Contains(metrics, []byte(want)) {
+	if want := fmt.Sprintf("fleetwatt_ingest_quarantined_total %d", n-2); !bytes.Contains(metrics, []byte(want)) {
 		t.Errorf("metrics lack %q", want)
 	}
 }

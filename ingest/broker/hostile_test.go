@@ -41,13 +41,7 @@ func TestDecoderPanic(t *testing.T) {
 	write(t, conn, []byte{0x82, 6, 0, 1, 0, 0, 1, 'a'})
 	closed(t, conn)
 	stillServes(t, b)
-	deadline := time.Now().Add(10 * time.Second)
-	for b.Connected() != 1 {
-		if time.Now().After(deadline) {
-			t.Fatalf("got %d connected, want 1", b.Connected())
-		}
-		time.Sleep(time.Millisecond)
-	}
+	connected(t, b, 1)
 }
 
 // Before anybody is known to be let in, nobody makes the server hold megabytes.

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
@@ -26,7 +27,7 @@ func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err
 		AdminKey: a.adminKey, Version: a.version, Schema: schema, Log: a.log, Now: a.now,
 		Registry: a.registry, Credentials: credentials{a.registry, a.source.Kick}, Telemetry: a.store,
 		Results: a.ledger, Events: a.ledger, Quarantine: a.quarantine,
-		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: accounting{a.pipeline},
+		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: intake{a},
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		OnDeviceChanged: a.ledger.Invalidate,
 	})
@@ -98,10 +99,40 @@ func (j jobs) Trigger(ctx context.Context, name string, wait bool) (ledger.Run, 
 	return run, err
 }
 
-// accounting is the pipeline's, in the API's words.
-type accounting struct{ p *ingest.Pipeline }
+// intake is the pipeline, in the API's words.
+type intake struct{ *App }
 
-func (a accounting) Accounting() api.Accounting { return api.Accounting(a.p.Accounting()) }
+func (in intake) Accounting() api.Accounting { return api.Accounting(in.pipeline.Accounting()) }
+
+// Replay submits a quarantined record again, with the time it was received at,
+// so that the same record gets the same time. One that was from the future is
+// judged by the time of now.
+func (in intake) Replay(ctx context.Context, e quarantine.Entry) (records, quarantined int, err error) {
+	if e.Reason == wire.ReasonForeign {
+		return 0, 0, api.ErrNotReplayable
+	}
+	done := make(chan ingest.Outcome, 1)
+	m := ingest.Message{
+		Topic: e.Topic, Payload: e.Payload, ReceivedMS: e.ReceivedAt.UnixMilli(),
+		Principal: ingest.Principal{Name: e.Principal, Trusted: true}, // it was let through when it came
+		Done:      func(o ingest.Outcome) { done <- o },
+	}
+	if e.Reason == wire.ReasonFuture {
+		m.ReceivedMS, m.Redelivered = in.now().UnixMilli(), true
+	}
+	if err := in.pipeline.Submit(ctx, m); err != nil {
+		if errors.Is(err, ingest.ErrClosed) {
+			err = fmt.Errorf("%w: %w", telemetry.ErrClosed, err)
+		}
+		return 0, 0, err
+	}
+	select {
+	case o := <-done:
+		return o.Records, o.Quarantined, nil
+	case <-ctx.Done():
+		return 0, 0, ctx.Err()
+	}
+}
 
 // credentials are the registry's; a device whose credential changes is thrown
 // out, so that the old one lets nobody stay in.
