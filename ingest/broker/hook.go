@@ -93,7 +93,7 @@ func (h *hook) principal(pk packets.Packet) (ingest.Principal, bool) {
 		}
 	}
 	if h.opts.Anonymous {
-		return ingest.Principal{Name: pk.Connect.ClientIdentifier, Trusted: true}, true
+		return ingest.Principal{Name: strings.Clone(pk.Connect.ClientIdentifier), Trusted: true}, true
 	}
 	return ingest.Principal{}, false
 }
@@ -145,6 +145,8 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 		return
 	}
 	s := newSession(cl, p, h.opts.MaxUnacked)
+	// Whoever closes the connection, a reader that waits for room learns of it.
+	context.AfterFunc(s.lives(), s.end)
 	h.byClient.Store(cl, s)
 	h.connected.Add(1)
 	h.sessions.Add(1)
@@ -221,7 +223,12 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil
 	}
 	s, ok := h.session(cl)
-	if !ok || h.ctx.Err() != nil || !s.reserve() {
+	if !ok || h.ctx.Err() != nil {
+		return pk, packets.ErrRejectPacket
+	}
+	s.stalled.Reset(maxStall)
+	defer s.stalled.Stop()
+	if !s.reserve() {
 		return pk, packets.ErrRejectPacket
 	}
 	// All that is kept of the packet until the commit; its properties are not
@@ -233,10 +240,7 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	}
 	p.topic, p.payload = msg.Topic, msg.Payload
 	msg.Done = func(o ingest.Outcome) { h.settle(s, p, o) }
-	s.stalled.Reset(maxStall)
-	err := h.opts.Submit(s.lives(), msg)
-	s.stalled.Stop()
-	if err != nil {
+	if err := h.opts.Submit(s.lives(), msg); err != nil {
 		s.release()
 	}
 	return pk, packets.ErrRejectPacket
@@ -251,9 +255,12 @@ type published struct {
 	payload []byte
 }
 
+// message is the packet as the pipeline takes it. The topic is copied: mochi's
+// strings are windows on the packet, and the device's id in it is kept for long
+// in directories, which would keep the packet with it.
 func (h *hook) message(p ingest.Principal, pk packets.Packet) ingest.Message {
 	return ingest.Message{
-		Topic:       pk.TopicName,
+		Topic:       strings.Clone(pk.TopicName),
 		Payload:     pk.Payload,
 		ReceivedMS:  h.opts.Now().UnixMilli(),
 		Redelivered: pk.FixedHeader.Dup,

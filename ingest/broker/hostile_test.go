@@ -180,6 +180,23 @@ func TestReconnectWhileStuck(t *testing.T) {
 	}
 }
 
+// The same where a client has as many unacknowledged as it may, and its reader
+// waits for room.
+func TestReconnectWhileFull(t *testing.T) {
+	p := newPipe(false) // takes, and never settles
+	b := start(t, p, func(o *Options) { o.MaxClients = 5; o.MaxUnacked = 2 })
+	for i := range 20 {
+		c, err := connect(t, b, "s1", "one", func(o *paho.ClientOptions) { o.SetClientID("again") })
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		for range 4 {
+			c.Publish("fleet/v1/station/s1/telemetry", 1, false, "{}")
+		}
+		p.wait(t, 2)
+	}
+}
+
 // What is due when the broker closes is still sent.
 func TestDueAcknowledgementsAreSentAtTheEnd(t *testing.T) {
 	p := newPipe(false)
