@@ -141,6 +141,7 @@ func (b *Broker) Close() error {
 		// does not miss the close of its connection.
 		b.hook.endSessions()
 		b.hook.sessions.Wait()
+		b.listener.shut()
 		err = b.server.Close()
 		b.hook.fan.close()
 	})

@@ -148,6 +148,9 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	// Whoever closes the connection, a reader that waits for room learns of it.
 	context.AfterFunc(s.lives(), s.end)
 	h.byClient.Store(cl, s)
+	if h.ctx.Err() != nil { // closing: it was let in just before
+		cl.Stop(packets.ErrServerShuttingDown)
+	}
 	h.connected.Add(1)
 	h.sessions.Add(1)
 	go func() {

@@ -22,12 +22,13 @@ type listener struct {
 
 	mu     sync.Mutex
 	l      net.Listener
-	open   int
+	open   map[*conn]struct{}
 	closed bool
+	served sync.WaitGroup // of the connections
 }
 
 func newListener(address string, max int, log *slog.Logger, gone func(net.Conn)) *listener {
-	return &listener{address: address, max: max, log: log, gone: gone}
+	return &listener{address: address, max: max, log: log, gone: gone, open: make(map[*conn]struct{})}
 }
 
 // Init opens the address.
@@ -69,11 +70,12 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			continue
 		}
 		pause = 5 * time.Millisecond
-		if !l.enter() {
-			_ = conn.Close()
+		c := newConn(conn)
+		if !l.enter(c) {
+			_ = c.Close()
 			continue
 		}
-		go l.serve(newConn(conn), establish)
+		go l.serve(c, establish)
 	}
 }
 
@@ -81,7 +83,7 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 // sent ends that client and nobody else (mochi 2.7.9 indexes beyond the end of a
 // SUBSCRIBE that is cut off).
 func (l *listener) serve(conn *conn, establish listeners.EstablishFn) {
-	defer l.leave()
+	defer l.leave(conn)
 	defer func() { _ = conn.Close() }()
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,31 +97,48 @@ func (l *listener) serve(conn *conn, establish listeners.EstablishFn) {
 	}
 }
 
-func (l *listener) enter() bool {
+func (l *listener) enter(c *conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.open >= l.max {
+	if l.closed || len(l.open) >= l.max {
 		return false
 	}
-	l.open++
+	l.open[c] = struct{}{}
+	l.served.Add(1)
 	return true
 }
 
-func (l *listener) leave() {
+func (l *listener) leave(c *conn) {
 	l.mu.Lock()
-	l.open--
+	delete(l.open, c)
 	l.mu.Unlock()
+	l.served.Done()
+}
+
+// shut closes the listener and every connection, and waits until none is served
+// any more. mochi closes the clients it has in its list, and that may lack one: a
+// client that is taken over can take its successor off the list as it goes. Its
+// own close also races with a connection that is just being set up.
+func (l *listener) shut() {
+	l.mu.Lock()
+	l.closed = true
+	open := make([]*conn, 0, len(l.open))
+	for c := range l.open {
+		open = append(open, c)
+	}
+	l.mu.Unlock()
+	_ = l.l.Close()
+	for _, c := range open {
+		_ = c.Close()
+	}
+	l.served.Wait()
 }
 
 // Close stops accepting and ends the clients.
 func (l *listener) Close(closeClients listeners.CloseFn) {
 	l.mu.Lock()
-	was := l.closed
 	l.closed = true
 	l.mu.Unlock()
-	if was {
-		return
-	}
 	if l.l != nil {
 		_ = l.l.Close()
 	}
