@@ -40,7 +40,7 @@ type done struct {
 	failed  []error
 }
 
-// errs is how many failures a run reports by name.
+// maxReported is how many failures a run reports by name.
 const maxReported = 5
 
 func (d *done) err() error {

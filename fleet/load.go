@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"sort"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -45,7 +44,7 @@ func (s span) eachDay(ctx context.Context, r telemetry.Reader, days []int64,
 			return rows, err
 		}
 		for _, day := range days[:n] {
-			compute(day, within(readings, telemetry.Window{From: day*telemetry.Day - s.margin, To: (day+1)*telemetry.Day + s.margin}))
+			compute(day, telemetry.Within(readings, telemetry.Window{From: day*telemetry.Day - s.margin, To: (day+1)*telemetry.Day + s.margin}))
 		}
 		days = days[n:]
 		perDay := int64(len(readings))*telemetry.Day/(w.To-w.From) + 1
@@ -66,12 +65,4 @@ func (s span) load(ctx context.Context, r telemetry.Reader, w telemetry.Window) 
 		return nil, fmt.Errorf("read telemetry of %s over %s: %w", s.ref, w, err)
 	}
 	return out, nil
-}
-
-// within cuts readings, which ascend by time, down to a window.
-func within(readings []telemetry.Reading, w telemetry.Window) []telemetry.Reading {
-	at := func(ts int64) int {
-		return sort.Search(len(readings), func(i int) bool { return readings[i].TS >= ts })
-	}
-	return readings[at(w.From):at(w.To)]
 }

@@ -54,15 +54,14 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 		}
 	}
 	for _, r := range appended.Rejected {
-		g.rejected = append(g.rejected, refusedByStore(batch[g.topics[r.Index]], &g.readings[r.Index], r.Reason))
+		it := &batch[g.topics[r.Index]]
+		it.refusals++
+		g.rejected = append(g.rejected, refusedByStore(it, &g.readings[r.Index], r.Reason))
 	}
 	if err := p.persist(ctx, step{"quarantine", len(g.rejected) > 0, func() error { return p.opts.Quarantine.Put(ctx, g.rejected) }}); err != nil {
 		return err
 	}
 	p.books.settle(appended.New+inserted, appended.Merged+len(g.events)-inserted, len(g.rejected))
-	for _, r := range appended.Rejected {
-		batch[g.topics[r.Index]].refusals++
-	}
 	p.acknowledge(batch)
 	p.opts.Metrics.committed(batch, &g, began, p.opts.Now())
 	return nil
@@ -132,7 +131,7 @@ func (it *item) reject(f wire.Fault) Rejected {
 	}
 }
 
-func refusedByStore(it item, r *telemetry.Reading, reason string) Rejected {
+func refusedByStore(it *item, r *telemetry.Reading, reason string) Rejected {
 	return it.reject(wire.Fault{Reason: wire.ReasonRefused, Detail: reason, Raw: wire.AppendReading(nil, r)})
 }
 

@@ -9,6 +9,7 @@ package telemetry
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -115,6 +116,14 @@ func (w Window) Duration() time.Duration { return time.Duration(w.To-w.From) * t
 func (w Window) String() string {
 	f := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 	return fmt.Sprintf("[%s, %s)", f(w.From), f(w.To))
+}
+
+// Within cuts readings, which ascend by time, down to a window.
+func Within(readings []Reading, w Window) []Reading {
+	at := func(ts int64) int {
+		return sort.Search(len(readings), func(i int) bool { return readings[i].TS >= ts })
+	}
+	return readings[at(w.From):at(w.To)]
 }
 
 // Millisecond counts of the calendar-free units that windows are cut into.

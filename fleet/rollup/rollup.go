@@ -60,7 +60,7 @@ func (d Day) Empty() bool { return len(d.Total.Stats) == 0 }
 // the schema; text fields are left out.
 func Compute(day int64, fields []*devices.Field, readings []telemetry.Reading) Day {
 	start := day * telemetry.Day
-	readings = within(readings, telemetry.Window{From: start - Margin, To: start + telemetry.Day + Margin})
+	readings = telemetry.Within(readings, telemetry.Window{From: start - Margin, To: start + telemetry.Day + Margin})
 	hours := make([]Bucket, 24)
 	for h := range hours {
 		hours[h].Start = start + int64(h)*telemetry.Hour
@@ -91,16 +91,4 @@ func (b *Bucket) add(f *devices.Field, s series, length int64) {
 	if st, ok := fold(f, s, w); ok {
 		b.Stats = append(b.Stats, st)
 	}
-}
-
-// within cuts sorted readings down to a window.
-func within(readings []telemetry.Reading, w telemetry.Window) []telemetry.Reading {
-	lo, hi := 0, len(readings)
-	for lo < hi && readings[lo].TS < w.From {
-		lo++
-	}
-	for hi > lo && readings[hi-1].TS >= w.To {
-		hi--
-	}
-	return readings[lo:hi]
 }
