@@ -103,7 +103,7 @@ func (p *Pipeline) gather(batch []item) group {
 			g.rejected = append(g.rejected, it.reject(f))
 		}
 		if it.enroll {
-			enroll[it.topic.Device] = struct{}{}
+			enroll[it.device] = struct{}{}
 		}
 	}
 	for d := range days {
@@ -117,8 +117,8 @@ func (p *Pipeline) gather(batch []item) group {
 
 func (it *item) reject(f wire.Fault) Rejected {
 	device := ""
-	if it.topic.Device != (devices.Ref{}) {
-		device = it.topic.Device.String()
+	if it.device != (devices.Ref{}) {
+		device = it.device.String()
 	}
 	return Rejected{
 		ReceivedAt: time.UnixMilli(it.msg.ReceivedMS).UTC(),

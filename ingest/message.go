@@ -33,6 +33,14 @@ type Message struct {
 	Done func(Outcome)
 }
 
+// Translated is what a host of another protocol made of a message.
+type Translated struct {
+	// Device is whom the message concerns; zero where it concerns none that is
+	// known here, and then there are only faults.
+	Device  devices.Ref
+	Decoded wire.Decoded
+}
+
 // Outcome is what became of a committed message.
 type Outcome struct {
 	// Refused is ReasonForeign where the sender may not speak for the device,

@@ -57,7 +57,7 @@ type Pipeline struct {
 // item is a decoded message that waits for its commit.
 type item struct {
 	msg     Message
-	topic   wire.Topic
+	device  devices.Ref // zero where the topic names none
 	decoded wire.Decoded
 	enroll  bool
 	refused wire.Reason
@@ -99,8 +99,26 @@ func (p *Pipeline) Submit(ctx context.Context, m Message) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.decode }()
+	return p.queueUp(ctx, p.open(m))
+}
 
-	it := p.open(m)
+// SubmitDecoded is Submit for a message of another protocol, whose host has
+// taken it apart. The host answers for readings and events being of t.Device
+// and within the schema; whether the sender may speak for the device, and
+// whether the device is taken in, is decided here.
+func (p *Pipeline) SubmitDecoded(ctx context.Context, m Message, t Translated) error {
+	it := item{msg: m, device: t.Device, decoded: t.Decoded}
+	if t.Device != (devices.Ref{}) {
+		it.decoded = wire.Decoded{}
+		if p.admit(&it) {
+			it.decoded = t.Decoded
+			it.enroll = it.enroll && substantial(&t.Decoded)
+		}
+	}
+	return p.queueUp(ctx, it)
+}
+
+func (p *Pipeline) queueUp(ctx context.Context, it item) error {
 	it.cost = min(cost(&it), p.opts.MaxPendingBytes)
 	if err := p.budget.Acquire(ctx, it.cost); err != nil {
 		return err
@@ -142,15 +160,8 @@ func (p *Pipeline) open(m Message) item {
 		it.fault(wire.ReasonUnknownTopic, err.Error())
 		return it
 	}
-	it.topic = topic
-	gateway, known := p.opts.Directory.Lookup(topic.Device)
-	switch {
-	case !mayPublish(m.Principal, topic.Device, gateway):
-		it.refused = wire.ReasonForeign
-		it.fault(wire.ReasonForeign, m.Principal.Name+" may not publish for "+topic.Device.String())
-		return it
-	case !known && !p.opts.AdmitUnknown:
-		it.fault(wire.ReasonUnknownDevice, topic.Device.String()+" is not registered, and unknown devices are not admitted")
+	it.device = topic.Device
+	if !p.admit(&it) {
 		return it
 	}
 	switch topic.Channel {
@@ -162,10 +173,30 @@ func (p *Pipeline) open(m Message) item {
 		it.decoded = p.opts.Decoder.Status(topic.Device, m.Payload, m.ReceivedMS)
 	}
 	detach(&it.decoded, m.Payload)
-	// A device that has only sent nonsense so far is no device yet.
-	it.enroll = !known && len(it.decoded.Readings)+len(it.decoded.Events) > 0
+	it.enroll = it.enroll && substantial(&it.decoded)
 	return it
 }
+
+// admit decides whether the sender may speak for the item's device, and whether
+// the device is taken in. If not, the item is a fault.
+func (p *Pipeline) admit(it *item) bool {
+	gateway, known := p.opts.Directory.Lookup(it.device)
+	switch {
+	case !mayPublish(it.msg.Principal, it.device, gateway):
+		it.refused = wire.ReasonForeign
+		it.fault(wire.ReasonForeign, it.msg.Principal.Name+" may not publish for "+it.device.String())
+		return false
+	case !known && !p.opts.AdmitUnknown:
+		it.fault(wire.ReasonUnknownDevice, it.device.String()+" is not registered, and unknown devices are not admitted")
+		return false
+	}
+	it.enroll = !known
+	return true
+}
+
+// substantial reports whether there is more than faults: a device that has only
+// sent nonsense so far is no device yet.
+func substantial(d *wire.Decoded) bool { return len(d.Readings)+len(d.Events) > 0 }
 
 // detach frees the faults from the memory that a compressed payload unpacked to:
 // it may be a thousand times what was sent, and would be kept for a few bytes of
