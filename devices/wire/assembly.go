@@ -14,8 +14,10 @@ import (
 // has. A format calls begin, then refuse and set as it meets things, then end.
 type assembly struct {
 	limits      *Limits
+	clock       Clock
 	dev         devices.Ref
 	schema      *devices.Measurement
+	names       *order
 	receivedMS  int64
 	redelivered bool
 	mark        byte // stands once before each value, to guess how many there are
@@ -40,6 +42,7 @@ func (a *assembly) begin(rest []byte) {
 	a.first = len(a.values)
 	a.ts, a.sent = instant{}, instant{}
 	a.reason, a.detail = "", ""
+	a.names.last = -1
 }
 
 // refuse makes the present record a fault. The first fault of a record stands.
@@ -176,10 +179,10 @@ func (a *assembly) push(v telemetry.Value) {
 func (a *assembly) end(size int) {
 	raw := a.raw[:size:size]
 	ts := a.receivedMS
+	if a.reason == "" && len(a.values) == a.first {
+		a.refuse(ReasonEmpty, "no field has a value")
+	}
 	if a.reason == "" {
-		if len(a.values) == a.first {
-			a.refuse(ReasonEmpty, "no field has a value")
-		}
 		ts = a.time()
 		a.checkTime(ts)
 	}

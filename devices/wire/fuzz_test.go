@@ -144,7 +144,7 @@ func FuzzTelemetry(f *testing.F) {
 	}
 	limits := DefaultLimits()
 	limits.MaxUnpacked, limits.MaxRecords = 1<<16, 1000 // a fuzzer finds bombs
-	d := NewDecoder(schema, limits)
+	d := NewCorrectingDecoder(schema, limits, fixedClock(1000))
 	f.Fuzz(func(t *testing.T, kind int, payload []byte, redelivered bool) {
 		ref := devices.Ref{Kind: drawnKind(kind), ID: "B1"}
 		before := bytes.Clone(payload)

@@ -26,6 +26,7 @@ const arrival int64 = 1767268800000
 //
 //	# what the case shows
 //	! kind=station id=S1 redelivered gzip    (options; battery B1 without)
+//	! offset=-3600000                        (of the device's clock, in milliseconds)
 //	< a line of the payload
 //	<q "a line as a Go string"
 //	> what it decodes to
@@ -34,9 +35,15 @@ type golden struct {
 	header      []string // lines before the outcome
 	dev         devices.Ref
 	redelivered bool
+	offset      int64
 	payload     []byte
 	want        []string
 }
+
+// fixedClock is off by the same amount whenever it is asked.
+type fixedClock int64
+
+func (c fixedClock) Offset(devices.Ref, int64, int64, bool) int64 { return int64(c) }
 
 func loadGoldens(t testing.TB, file string) []golden {
 	t.Helper()
@@ -84,6 +91,12 @@ func parseGolden(t testing.TB, block string) golden {
 					g.dev.ID = value
 				case "redelivered":
 					g.redelivered = true
+				case "offset":
+					ms, err := strconv.ParseInt(value, 10, 64)
+					if err != nil {
+						t.Fatalf("option %q: %v", option, err)
+					}
+					g.offset = ms
 				case "gzip":
 					zip = true
 				default:
@@ -182,8 +195,9 @@ func testDecoder(t testing.TB, extra ...devices.KindField) *Decoder {
 }
 
 func TestGoldenTelemetry(t *testing.T) {
-	d := testDecoder(t)
+	schema := testDecoder(t).schema
 	testGoldens(t, "telemetry.golden", func(g golden) Decoded {
+		d := NewCorrectingDecoder(schema, DefaultLimits(), fixedClock(g.offset))
 		return d.Telemetry(g.dev, g.payload, arrival, g.redelivered)
 	})
 }

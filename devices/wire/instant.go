@@ -43,19 +43,14 @@ func (s *scanner) instant(depth int) (t instant, problem string, ok bool) {
 }
 
 // time is when the present reading was taken. A reading without a time was
-// taken on arrival. sent_at shows how far the device's clock is off, but only
-// on a message that took no time to arrive, so a redelivered one keeps the
-// device's word.
+// taken on arrival; one with is moved by what the device's clock is off.
 func (a *assembly) time() int64 {
+	off := int64(0)
+	if a.sent.set && a.clock != nil {
+		off = a.clock.Offset(a.dev, a.sent.ms, a.receivedMS, a.redelivered)
+	}
 	if !a.ts.set {
 		return a.receivedMS
-	}
-	if !a.sent.set || a.redelivered {
-		return a.ts.ms
-	}
-	off := a.receivedMS - a.sent.ms
-	if most := a.limits.ClockOffsets.Milliseconds(); -most <= off && off <= most {
-		return a.ts.ms
 	}
 	return a.ts.ms + off
 }

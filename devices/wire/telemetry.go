@@ -8,9 +8,8 @@ import (
 
 // Telemetry decodes what dev published, or had published for it, on its
 // telemetry topic. receivedMS is the arrival in Unix ms: the time of a reading
-// that carries none, and what sent_at is compared to. redelivered says that the
-// broker sent the message before, so its arrival says nothing about the
-// device's clock.
+// that carries none. redelivered says that the message was sent to the server
+// before; with the arrival it goes to the Clock.
 //
 // Each element of an array and each line is a record of its own: a reading or a
 // fault. A syntax error in JSON makes the whole payload one fault. Readings do
@@ -24,7 +23,9 @@ func (d *Decoder) Telemetry(dev devices.Ref, payload []byte, receivedMS int64, r
 	if fault != nil {
 		return refused(*fault)
 	}
-	a := assembly{limits: &d.limits, dev: dev, schema: schema, receivedMS: receivedMS, redelivered: redelivered}
+	names := d.orders[dev.Kind].Get().(*order)
+	defer d.orders[dev.Kind].Put(names)
+	a := assembly{names: names, limits: &d.limits, clock: d.clock, dev: dev, schema: schema, receivedMS: receivedMS, redelivered: redelivered}
 	s := scanner{data: body}
 	if c := s.peek(); c == '{' || c == '[' {
 		a.json(&s)
@@ -69,7 +70,7 @@ func (a *assembly) element(s *scanner) bool {
 // few other names. Names are not case-folded or trimmed.
 func (a *assembly) member(s *scanner, name []byte) bool {
 	const depth = 2
-	if f := a.schema.FieldBytes(name); f != nil {
+	if f := a.names.field(name); f != nil {
 		return a.field(s, f, depth)
 	}
 	switch string(name) {
@@ -124,7 +125,7 @@ func (a *assembly) nested(s *scanner) bool {
 	const depth = 3
 	if s.peek() == '{' {
 		return s.members(depth, func(name []byte) bool {
-			if f := a.schema.FieldBytes(name); f != nil {
+			if f := a.names.field(name); f != nil {
 				return a.field(s, f, depth)
 			}
 			switch string(name) {
