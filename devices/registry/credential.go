@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,25 +22,35 @@ import (
 const (
 	secretBytes = 32
 	saltBytes   = 16
-	maxUsername = 128 // bytes
+	maxUsername = 128 // bytes of a username or a common name
 )
 
-// Credential is what a device signs in with, but for the secret, which is not
-// kept.
+// MaxGrace bounds how long an old secret may work beside the new one.
+const MaxGrace = 90 * 24 * time.Hour
+
+// Credential is the user name and secret that a device signs in with, but for
+// the secret, which is not kept.
 type Credential struct {
-	Device    devices.Ref
-	Username  string
-	CreatedAt time.Time
+	Device        devices.Ref
+	Username      string
+	CreatedAt     time.Time // of the secret
+	PreviousUntil time.Time // until then the secret before works too; zero: there is none
 }
 
 // secretHash is a credential as it is stored.
+type secretHash struct {
+	Credential
+	current  saltedHash
+	previous saltedHash // the zero value where there is none
+}
+
+// saltedHash is one secret as it is stored. The zero value matches none.
 //
 // The hash is one round of SHA-256. A slow hash makes guessing dear where
 // secrets are few, as with passwords that people choose; a secret here is 256
 // random bits, which no one can guess at any speed, and devices that all come
 // back after an outage must be let in fast.
-type secretHash struct {
-	Credential
+type saltedHash struct {
 	salt []byte
 	hash [sha256.Size]byte
 }
@@ -48,22 +59,58 @@ func hashSecret(salt []byte, secret string) [sha256.Size]byte {
 	return sha256.Sum256(append(salt[:len(salt):len(salt)], secret...))
 }
 
-const secretColumns = "kind, id, username, salt, hash, created_at"
+// matches takes the same time whether or not there is a secret and how much of
+// it is right.
+func (h *saltedHash) matches(secret string) bool {
+	var none [saltBytes]byte
+	salt := h.salt
+	if salt == nil {
+		salt = none[:]
+	}
+	hash := hashSecret(salt, secret)
+	return subtle.ConstantTimeCompare(hash[:], h.hash[:]) == 1 && h.salt != nil
+}
+
+// scan takes over what a row holds; NULL is the zero value.
+func (h *saltedHash) scan(of devices.Ref, salt, hash []byte) error {
+	if hash == nil {
+		return nil
+	}
+	if len(hash) != len(h.hash) {
+		return fmt.Errorf("credential of %s: the hash has %d bytes, want %d", of, len(hash), len(h.hash))
+	}
+	h.salt = salt
+	copy(h.hash[:], hash)
+	return nil
+}
+
+func (h *saltedHash) columns() (salt, hash []byte) {
+	if h.salt == nil {
+		return nil, nil
+	}
+	return h.salt, h.hash[:]
+}
+
+const secretColumns = "kind, id, username, salt, hash, created_at, previous_salt, previous_hash, previous_until"
 
 func scanSecret(row sqlite.Scanner) (secretHash, error) {
 	var (
-		s       secretHash
-		hash    []byte
-		created int64
+		s                                      secretHash
+		salt, hash, previousSalt, previousHash []byte
+		created                                int64
+		until                                  sql.Null[int64]
 	)
-	if err := row.Scan(&s.Device.Kind, &s.Device.ID, &s.Username, &s.salt, &hash, &created); err != nil {
+	err := row.Scan(&s.Device.Kind, &s.Device.ID, &s.Username, &salt, &hash, &created, &previousSalt, &previousHash, &until)
+	if err != nil {
 		return secretHash{}, err
 	}
-	if len(hash) != len(s.hash) {
-		return secretHash{}, fmt.Errorf("credential of %s: the hash has %d bytes, want %d", s.Device, len(hash), len(s.hash))
+	if err := errors.Join(s.current.scan(s.Device, salt, hash), s.previous.scan(s.Device, previousSalt, previousHash)); err != nil {
+		return secretHash{}, err
 	}
-	copy(s.hash[:], hash)
 	s.CreatedAt = time.UnixMilli(created).UTC()
+	if until.Valid {
+		s.PreviousUntil = time.UnixMilli(until.V).UTC()
+	}
 	return s, nil
 }
 
@@ -73,34 +120,132 @@ func scanSecret(row sqlite.Scanner) (secretHash, error) {
 // that is not registered, ErrConflict for a username that another device has,
 // *Invalid.
 func (r *Registry) SetCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error) {
+	return r.giveSecret(ctx, ref, username, func(*sql.Tx) error { return nil })
+}
+
+// CreateCredential is SetCredential for a device that has no secret yet; it is
+// ErrExists where it has.
+func (r *Registry) CreateCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error) {
+	return r.giveSecret(ctx, ref, username, func(tx *sql.Tx) error {
+		_, err := findSecret(ctx, tx, ref)
+		switch {
+		case err == nil:
+			return ErrExists
+		case errors.Is(err, ErrNotFound):
+			return nil
+		}
+		return err
+	})
+}
+
+func (r *Registry) giveSecret(ctx context.Context, ref devices.Ref, username string, allowed func(*sql.Tx) error) (secret string, err error) {
 	if username == "" {
 		username = ref.ID
 	}
-	if len(username) > maxUsername || !utf8.ValidString(username) || strings.ContainsFunc(username, unicode.IsControl) {
-		return "", &Invalid{Problems: []Problem{{
-			Field: "username", Detail: fmt.Sprintf("want at most %d bytes without control characters", maxUsername),
-		}}}
+	if err := checkName("username", username); err != nil {
+		return "", err
 	}
 	s := secretHash{Credential: Credential{Device: ref, Username: username, CreatedAt: r.now()}}
-	if secret, err = r.newSecret(&s); err != nil {
+	if secret, s.current, err = r.newSecret(); err != nil {
 		return "", fmt.Errorf("make secret: %w", err)
 	}
-	err = r.change(ctx, func(tx *sql.Tx) error { return writeSecret(ctx, tx, &s) }, func() { r.dir.putSecret(s) })
+	err = r.change(ctx, func(tx *sql.Tx) error {
+		if err := allowed(tx); err != nil {
+			return err
+		}
+		return writeSecret(ctx, tx, &s)
+	}, func() { r.dir.putSecret(s) })
 	if err != nil {
 		return "", fmt.Errorf("credential of %s: %w", ref, err)
 	}
 	return secret, nil
 }
 
-func (r *Registry) newSecret(s *secretHash) (string, error) {
+// RotateCredential gives a device a new secret under the username that it has.
+// The old one works for grace longer; the one before the old, if that still
+// did, no more. Errors: ErrNotFound for a device without a secret, *Invalid for
+// a grace that is negative or beyond MaxGrace.
+func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace time.Duration) (c Credential, secret string, err error) {
+	if grace < 0 || grace > MaxGrace {
+		return Credential{}, "", invalidField("grace", "want 0 to %s", MaxGrace)
+	}
+	secret, fresh, err := r.newSecret()
+	if err != nil {
+		return Credential{}, "", fmt.Errorf("make secret: %w", err)
+	}
+	var s secretHash
+	err = r.change(ctx, func(tx *sql.Tx) (err error) {
+		if s, err = findSecret(ctx, tx, ref); err != nil {
+			return err
+		}
+		s.previous, s.current, s.CreatedAt = s.current, fresh, r.now()
+		s.PreviousUntil = s.CreatedAt.Add(grace)
+		if grace == 0 {
+			s.previous, s.PreviousUntil = saltedHash{}, time.Time{}
+		}
+		return writeSecret(ctx, tx, &s)
+	}, func() { r.dir.putSecret(s) })
+	if err != nil {
+		return Credential{}, "", fmt.Errorf("credential of %s: %w", ref, err)
+	}
+	return s.Credential, secret, nil
+}
+
+// ExpireSecrets forgets the old secrets whose grace is over and returns whose
+// they were. They let nobody in before that either; but a connection that one
+// of them opened may still be open, and it is for the caller to end it.
+func (r *Registry) ExpireSecrets(ctx context.Context) ([]devices.Ref, error) {
+	now := r.now()
+	var over []secretHash
+	err := r.change(ctx, func(tx *sql.Tx) (err error) {
+		over, err = sqlite.Collect(ctx, tx, scanSecret, `UPDATE credentials
+			SET previous_salt = NULL, previous_hash = NULL, previous_until = NULL
+			WHERE previous_until <= $1 RETURNING `+secretColumns, now.UnixMilli())
+		return err
+	}, func() {
+		for _, s := range over {
+			r.dir.putSecret(s)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("expire secrets: %w", err)
+	}
+	refs := make([]devices.Ref, len(over))
+	for i, s := range over {
+		refs[i] = s.Device
+	}
+	slices.SortFunc(refs, compareRefs)
+	return refs, nil
+}
+
+func (r *Registry) newSecret() (secret string, h saltedHash, err error) {
 	random := make([]byte, secretBytes+saltBytes)
 	if _, err := io.ReadFull(r.opts.Rand, random); err != nil {
-		return "", err
+		return "", saltedHash{}, err
 	}
-	secret := base64.RawURLEncoding.EncodeToString(random[:secretBytes])
-	s.salt = random[secretBytes:]
-	s.hash = hashSecret(s.salt, secret)
-	return secret, nil
+	secret = base64.RawURLEncoding.EncodeToString(random[:secretBytes])
+	h.salt = random[secretBytes:]
+	h.hash = hashSecret(h.salt, secret)
+	return secret, h, nil
+}
+
+// checkName checks a username or a common name.
+func checkName(field, name string) error {
+	if name == "" || len(name) > maxUsername || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return invalidField(field, "want 1 to %d bytes without control characters", maxUsername)
+	}
+	return nil
+}
+
+func invalidField(field, format string, args ...any) error {
+	var p problems
+	p.add(field, format, args...)
+	return p.err()
+}
+
+func findSecret(ctx context.Context, q rower, ref devices.Ref) (secretHash, error) {
+	return found(scanSecret(q.QueryRowContext(ctx,
+		`SELECT `+secretColumns+` FROM credentials WHERE kind = $1 AND id = $2`, string(ref.Kind), ref.ID)))
 }
 
 func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
@@ -116,10 +261,14 @@ func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO credentials (`+secretColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+	salt, hash := s.current.columns()
+	previousSalt, previousHash := s.previous.columns()
+	until := sql.Null[int64]{V: s.PreviousUntil.UnixMilli(), Valid: !s.PreviousUntil.IsZero()}
+	_, err = tx.ExecContext(ctx, `INSERT INTO credentials (`+secretColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (kind, id) DO UPDATE SET
-			username = excluded.username, salt = excluded.salt, hash = excluded.hash, created_at = excluded.created_at`,
-		string(s.Device.Kind), s.Device.ID, s.Username, s.salt, s.hash[:], s.CreatedAt.UnixMilli())
+			username = excluded.username, salt = excluded.salt, hash = excluded.hash, created_at = excluded.created_at,
+			previous_salt = excluded.previous_salt, previous_hash = excluded.previous_hash, previous_until = excluded.previous_until`,
+		string(s.Device.Kind), s.Device.ID, s.Username, salt, hash, s.CreatedAt.UnixMilli(), previousSalt, previousHash, until)
 	return err
 }
 
@@ -128,36 +277,42 @@ func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
 // memory, in a time that does not depend on how much of the secret is right.
 func (r *Registry) Authenticate(_ context.Context, username, secret string) (devices.Ref, error) {
 	r.dir.mu.RLock()
-	s, known := r.dir.byUser[username]
+	s := r.dir.byUser[username]
 	r.dir.mu.RUnlock()
-	if !known {
-		s.salt = make([]byte, saltBytes) // the same work as for a known name
+	current, previous := s.current.matches(secret), s.previous.matches(secret)
+	if current || (previous && r.opts.Now().Before(s.PreviousUntil)) {
+		return s.Device, nil
 	}
-	hash := hashSecret(s.salt, secret)
-	if subtle.ConstantTimeCompare(hash[:], s.hash[:]) != 1 || !known {
-		return devices.Ref{}, ErrBadCredential
-	}
-	return s.Device, nil
+	return devices.Ref{}, ErrBadCredential
 }
 
-// RevokeCredential takes the credential of a device away. Connections that are
-// open are not closed by it. Error: ErrNotFound where it has none.
+// RevokeCredential takes away all that a device can sign in with: its secrets
+// and its certificates. Connections that are open are not closed by it. Error:
+// ErrNotFound where it has none.
 func (r *Registry) RevokeCredential(ctx context.Context, ref devices.Ref) error {
 	err := r.change(ctx, func(tx *sql.Tx) error {
-		deleted, err := affected(tx.ExecContext(ctx, `DELETE FROM credentials WHERE kind = $1 AND id = $2`,
+		secrets, err := affected(tx.ExecContext(ctx, `DELETE FROM credentials WHERE kind = $1 AND id = $2`,
 			string(ref.Kind), ref.ID))
-		if err == nil && deleted == 0 {
+		if err != nil {
+			return err
+		}
+		certificates, err := affected(tx.ExecContext(ctx, `DELETE FROM certificates WHERE kind = $1 AND id = $2`,
+			string(ref.Kind), ref.ID))
+		if err == nil && secrets+certificates == 0 {
 			err = ErrNotFound
 		}
 		return err
-	}, func() { r.dir.dropSecret(ref) })
+	}, func() {
+		r.dir.dropSecret(ref)
+		r.dir.dropCertificates(func(c Certificate) bool { return c.Device == ref })
+	})
 	if err != nil {
 		return fmt.Errorf("credential of %s: %w", ref, err)
 	}
 	return nil
 }
 
-// Credentials lists who can sign in, ordered by kind and id.
+// Credentials lists who can sign in with a secret, ordered by kind and id.
 func (r *Registry) Credentials(ctx context.Context) ([]Credential, error) {
 	scan := func(row sqlite.Scanner) (Credential, error) {
 		s, err := scanSecret(row)

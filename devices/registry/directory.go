@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,6 +20,7 @@ type directory struct {
 	gateways map[devices.Ref]devices.Ref // every registered device; the zero Ref: no gateway
 	byUser   map[string]secretHash       // credentials by username
 	users    map[devices.Ref]string      // username of a device
+	byName   map[string]Certificate      // certificates by common name
 }
 
 func (d *directory) put(dev *device) {
@@ -32,6 +34,7 @@ func (r *Registry) load(ctx context.Context) error {
 	r.dir.gateways = make(map[devices.Ref]devices.Ref)
 	r.dir.byUser = make(map[string]secretHash)
 	r.dir.users = make(map[devices.Ref]string)
+	r.dir.byName = make(map[string]Certificate)
 	rows, err := sqlite.Collect(ctx, r.db.Read, scanDevice, `SELECT `+deviceColumns+` FROM devices`)
 	if err != nil {
 		return err
@@ -46,6 +49,13 @@ func (r *Registry) load(ctx context.Context) error {
 	for _, s := range secrets {
 		r.dir.putSecret(s)
 	}
+	certificates, err := r.Certificates(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range certificates {
+		r.dir.putCertificate(c)
+	}
 	return nil
 }
 
@@ -56,6 +66,13 @@ func (r *Registry) Lookup(ref devices.Ref) (gateway devices.Ref, known bool) {
 	defer r.dir.mu.RUnlock()
 	gateway, known = r.dir.gateways[ref]
 	return gateway, known
+}
+
+// Refs lists the registered devices, in no order. It answers from memory.
+func (r *Registry) Refs(context.Context) ([]devices.Ref, error) {
+	r.dir.mu.RLock()
+	defer r.dir.mu.RUnlock()
+	return slices.Collect(maps.Keys(r.dir.gateways)), nil
 }
 
 // Enroll registers the devices that are not known yet as unclaimed: without an

@@ -9,6 +9,7 @@ package registrytest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
@@ -46,9 +47,17 @@ type Registry interface {
 	Enroll(ctx context.Context, refs []devices.Ref) error
 
 	SetCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error)
+	CreateCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error)
+	RotateCredential(ctx context.Context, ref devices.Ref, grace time.Duration) (c registry.Credential, secret string, err error)
+	ExpireSecrets(ctx context.Context) ([]devices.Ref, error)
 	Authenticate(ctx context.Context, username, secret string) (devices.Ref, error)
 	RevokeCredential(ctx context.Context, ref devices.Ref) error
 	Credentials(ctx context.Context) ([]registry.Credential, error)
+
+	BindCertificate(ctx context.Context, ref devices.Ref, commonName string) (registry.Certificate, error)
+	RevokeCertificate(ctx context.Context, ref devices.Ref, commonName string) error
+	AuthenticateCertificate(ctx context.Context, commonName string) (devices.Ref, error)
+	Certificates(ctx context.Context) ([]registry.Certificate, error)
 
 	Close() error
 }
@@ -74,6 +83,10 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"gateways", testGateways},
 		{"credentials", testCredentials},
 		{"refused credentials", testRefusedCredentials},
+		{"create once", testCreateCredential},
+		{"rotation", testRotation},
+		{"refused rotations", testRefusedRotations},
+		{"certificates", testCertificates},
 		{"directory keeps in step", testDirectory},
 		{"concurrent use", testConcurrency},
 	} {
