@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"math"
 	"strings"
@@ -21,23 +22,27 @@ func (s *Store) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]te
 		return nil, fmt.Errorf("aggregate: %w", err)
 	}
 	var buckets []telemetry.Bucket
-	err = s.use(ctx, func(ctx context.Context, e *engine) error {
-		if q.Window.Empty() || len(fields) == 0 {
-			return nil
-		}
-		buckets, err = aggregate(ctx, e, q, fields, exactSum)
-		if outOfRange(err) {
-			buckets, err = aggregate(ctx, e, q, fields, plainSum)
-		}
-		return err
-	})
+	read := func(sum func(*devices.Field) string) error {
+		return s.use(ctx, func(ctx context.Context, e *engine) error {
+			if q.Window.Empty() || len(fields) == 0 {
+				return nil
+			}
+			return e.view(ctx, q.RangeQuery, func(v *view) error {
+				buckets, err = aggregate(ctx, v, q, fields, sum)
+				return err
+			})
+		})
+	}
+	if err = read(exactSum); outOfRange(err) {
+		err = read(plainSum)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("aggregate: %w", err)
 	}
 	return buckets, nil
 }
 
-func aggregate(ctx context.Context, e *engine, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {
+func aggregate(ctx context.Context, v *view, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {
 	device, order := "device", "device, start"
 	if q.Fleet {
 		device, order = "''", "start"
@@ -46,28 +51,39 @@ func aggregate(ctx context.Context, e *engine, q telemetry.AggregateQuery, field
 	for i, f := range fields {
 		columns[i] = folded(q, f, sum)
 	}
-	in := where(q.RangeQuery).holding(fields)
+	from, args := v.from(q.Window, where(q.RangeQuery), v.table.fieldColumns(fields))
 	// Remainders have the sign of the dividend, hence the second one: steps
 	// before 1970 begin at multiples of every too. As telemetry.Floor.
 	statement := "SELECT " + device + " AS device, ts_ms - ((ts_ms % ?::BIGINT) + ?::BIGINT) % ?::BIGINT AS start, " +
-		strings.Join(columns, ", ") + " FROM " + e.tables[q.Kind].name + in.String() +
+		strings.Join(columns, ", ") + " FROM " + from + holding(fields) +
 		" GROUP BY ALL ORDER BY " + order
 	every := q.Every.Milliseconds()
-	args := append([]any{every, every, every}, in.args...)
+	args = append([]any{every, every, every}, args...)
 
 	var buckets []telemetry.Bucket
-	err := each(ctx, e.db, statement, args, func(row []any) error {
-		b := telemetry.Bucket{Device: row[0].(string), Start: row[1].(int64), Values: make([]telemetry.Value, 0, len(fields))}
+	var slab []telemetry.Value // shared by many buckets, which are allocated together
+	name := ""
+	err := v.each(ctx, statement, args, func(row []driver.Value) error {
+		if next := row[0].(string); next != name {
+			name = next
+		}
+		if cap(slab)-len(slab) < len(fields) {
+			slab = make([]telemetry.Value, 0, slabBuckets*len(fields))
+		}
+		first := len(slab)
 		for i, f := range fields {
 			if v, ok := valueFrom(f, row[2+i]); ok {
-				b.Values = append(b.Values, v)
+				slab = append(slab, v)
 			}
 		}
-		buckets = append(buckets, b)
+		buckets = append(buckets, telemetry.Bucket{Device: name, Start: row[1].(int64), Values: slab[first:len(slab):len(slab)]})
 		return nil
 	})
 	return buckets, err
 }
+
+// slabBuckets is for how many buckets values are allocated at once.
+const slabBuckets = 512
 
 // folded is the expression that folds the samples of f into one number, or
 // NULL where there are none.

@@ -2,25 +2,27 @@ package duckdb
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
 
-	"github.com/duckdb/duckdb-go/v2"
-
+	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hot"
 )
 
-// cancelCheckRows is after how many rows an append looks at its context.
-const cancelCheckRows = 4096
-
-// Append commits readings in one transaction: all or none. It returns when
-// DuckDB has synced its log to disk. One Append runs at a time, others wait.
+// Append commits readings: all or none. It returns when the log is on disk. One
+// Append runs at a time, others wait.
 //
 // A reading newer than all that its device has is written as it is. The
 // others, late or repeated, are looked up and merged; where merging changes
 // nothing, nothing is written.
 func (s *Store) Append(ctx context.Context, readings []telemetry.Reading) (telemetry.Appended, error) {
+	if err := s.awaitRoom(ctx); err != nil {
+		return telemetry.Appended{}, fmt.Errorf("append batch: %w", err)
+	}
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -32,12 +34,15 @@ func (s *Store) Append(ctx context.Context, readings []telemetry.Reading) (telem
 	}
 	var done telemetry.Appended
 	err := s.use(ctx, func(ctx context.Context, e *engine) error {
-		batches, rejected := fold(e, readings)
-		fresh, err := e.write(ctx, batches)
-		if err != nil {
+		b := newBatch(e, readings)
+		if err := b.resolve(ctx); err != nil {
 			return err
 		}
-		done = telemetry.Appended{New: fresh, Merged: len(readings) - len(rejected) - fresh, Rejected: rejected}
+		if err := b.write(ctx); err != nil {
+			return err
+		}
+		s.rollOver(e)
+		done = telemetry.Appended{New: b.fresh, Merged: len(readings) - len(b.rejected) - b.fresh, Rejected: b.rejected}
 		return nil
 	})
 	if err != nil {
@@ -46,131 +51,189 @@ func (s *Store) Append(ctx context.Context, readings []telemetry.Reading) (telem
 	return done, nil
 }
 
-// write carries out batches in one transaction and returns the number of
-// identities that were not there before.
-func (e *engine) write(ctx context.Context, batches []*batch) (fresh int, err error) {
-	if len(batches) == 0 {
-		return 0, nil
-	}
-	tx, err := begin(ctx, e.writer)
-	if err != nil {
-		return 0, e.doubt(err)
-	}
-	written := 0
-	for _, b := range batches {
-		n, w, err := b.write(ctx, e.writer)
-		if err != nil {
-			return 0, e.abandon(tx, err)
-		}
-		fresh += n
-		written += w
-	}
-	if err := ctx.Err(); err != nil || written == 0 {
-		return 0, e.abandon(tx, err)
-	}
-	if err := e.commit(tx); err != nil {
-		return 0, fmt.Errorf("commit: %w", err)
-	}
-	for _, b := range batches {
-		b.advance()
-	}
-	return fresh, nil
-}
+// frozenRows bounds the rows of a kind that are frozen, and with them memory:
+// twice Options.SegmentRows, but at least this many, since small segments cost
+// little.
+const frozenRows = 100_000
 
-// abandon rolls tx back because of err, which may be nil.
-func (e *engine) abandon(tx driver.Tx, err error) error {
-	if rollback := tx.Rollback(); rollback != nil {
-		e.distrust()
-		err = errors.Join(err, fmt.Errorf("roll back: %w", rollback))
-	}
-	return e.doubt(err)
-}
+// roomTime is how long an Append waits for a segment to be sealed before it
+// gives up.
+const roomTime = 10 * time.Second
 
-// doubt marks the engine broken if err says that it will do no more.
-func (e *engine) doubt(err error) error {
-	var cause *duckdb.Error
-	if errors.As(err, &cause) && (cause.Type == duckdb.ErrorTypeFatal || cause.Type == duckdb.ErrorTypeInternal) {
-		e.distrust()
-	}
-	return err
-}
-
-// write looks up what may be stored already, removes the rows that change and
-// appends these and the new ones. It returns the number of new identities and
-// the number of rows written.
-func (b *batch) write(ctx context.Context, conn *duckdb.Conn) (fresh, written int, err error) {
-	found, err := b.find(ctx, conn)
-	if err != nil {
-		return 0, 0, fmt.Errorf("look up late readings: %w", err)
-	}
-	changed := b.merge(found)
-	if err := b.remove(ctx, conn, changed); err != nil {
-		return 0, 0, fmt.Errorf("remove merged readings: %w", err)
-	}
-	fresh = len(b.readings) - len(found)
-	if fresh+len(changed) == 0 {
-		return 0, 0, nil
-	}
-	if err := b.appendRows(ctx, conn, found, changed); err != nil {
-		return 0, 0, err
-	}
-	return fresh, fresh + len(changed), nil
-}
-
-// appendRows writes the changed rows and the readings that were not found.
-func (b *batch) appendRows(ctx context.Context, conn *duckdb.Conn, found map[int]stored, changed []int) (err error) {
-	appender, err := duckdb.NewAppender(conn, "", "", string(b.table.measurement.Kind))
-	if err != nil {
-		return err
-	}
-	// Close sends the last rows to the transaction, so its error counts.
-	defer func() { err = errors.Join(err, appender.Close()) }()
-	for _, i := range changed {
-		if err := appender.AppendRow(found[i].row...); err != nil {
+// awaitRoom waits while segments come faster than they are sealed. Where
+// sealing fails there is no room until it succeeds again. It is called before
+// the turn is taken, which a seal needs to commit.
+func (s *Store) awaitRoom(ctx context.Context) error {
+	deadline := time.NewTimer(roomTime)
+	defer deadline.Stop()
+	for {
+		sealed := s.counts.sealed()
+		full, err := s.crowded(ctx)
+		if err != nil || !full {
 			return err
 		}
-	}
-	row := make([]driver.Value, b.table.width)
-	for i := range b.readings {
-		if i%cancelCheckRows == 0 && ctx.Err() != nil {
+		s.sealing.nudge()
+		select {
+		case <-sealed:
+		case <-deadline.C:
+			why := s.counts.read().Trouble
+			if why == "" {
+				why = "it takes longer than readings come in"
+			}
+			return fmt.Errorf("%w: too much waits to be sealed into files: %s", telemetry.ErrUnavailable, why)
+		case <-ctx.Done():
 			return ctx.Err()
+		case <-s.life.Done():
+			return telemetry.ErrClosed
 		}
-		if _, old := found[i]; old {
+	}
+}
+
+func (s *Store) crowded(ctx context.Context) (full bool, err error) {
+	s.gate.RLock()
+	broken := s.engine == nil || !s.engine.sound()
+	s.gate.RUnlock()
+	if broken {
+		return false, nil // to be replaced first
+	}
+	err = s.use(ctx, func(_ context.Context, e *engine) error {
+		for _, l := range e.versions.current().layouts {
+			rows := int64(0)
+			for _, seg := range l.frozen() {
+				rows += int64(seg.table.Rows())
+			}
+			full = full || rows > max(2*s.opts.SegmentRows, frozenRows)
+		}
+		return nil
+	})
+	return full, err
+}
+
+// batch is one Append.
+type batch struct {
+	engine   *engine
+	readings []telemetry.Reading
+	version  *version
+	rejected []telemetry.Rejection
+
+	plain      []telemetry.Reading // to write as they are
+	overriding []telemetry.Reading // to write over a reading of an older segment or part, and whole
+	late       []int               // indexes of readings that may be stored already
+	advanced   []*recency          // devices with newer readings than before
+	fresh      int                 // identities that were not there before
+}
+
+// newBatch sorts out what can't be stored, and what may be stored already.
+func newBatch(e *engine, readings []telemetry.Reading) *batch {
+	b := &batch{engine: e, readings: readings, version: e.versions.current(), plain: readings}
+	e.turns++
+	for i := range readings {
+		r := &readings[i]
+		t := e.tables[r.Kind]
+		if reason := refuse(t, r); reason != "" {
+			b.rejected = append(b.rejected, telemetry.Rejection{Index: i, Reason: reason})
+			b.part(i)
 			continue
 		}
-		clear(row)
-		b.fill(row, i)
-		if err := appender.AppendRow(row...); err != nil {
-			return err
+		if len(b.plain) != len(readings) {
+			b.plain = append(b.plain, *r)
 		}
+		last := t.newest[r.Device]
+		if last == nil {
+			last = t.meet(r.Device)
+		}
+		if last.turn != e.turns { // the first of its device in the batch
+			last.turn, last.next = e.turns, last.ts.Load()
+			b.advanced = append(b.advanced, last)
+		}
+		if r.TS > last.next {
+			last.next = r.TS
+		} else {
+			b.late = append(b.late, i)
+		}
+	}
+	return b
+}
+
+// part makes plain a list of its own, because the reading at i is not in it.
+func (b *batch) part(i int) {
+	if len(b.plain) == len(b.readings) {
+		b.plain = append(make([]telemetry.Reading, 0, len(b.readings)), b.readings[:i]...)
+	}
+}
+
+// write logs the batch and then shows it.
+func (b *batch) write(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(b.plain)+len(b.overriding) == 0 {
+		return nil
+	}
+	if err := b.engine.wal.Append(b.engine.record(b.plain, b.overriding)); err != nil {
+		return fmt.Errorf("%w: %w", telemetry.ErrUnavailable, err)
+	}
+	for i := range b.overriding {
+		b.version.layouts[b.overriding[i].Kind].active().announce(b.overriding[i].TS)
+	}
+	for kind := range b.kinds() {
+		seg := b.version.layouts[kind].active()
+		errs := errors.Join(
+			seg.table.PutAll(b.plain, func(_ int, o hot.Outcome) {
+				if o == hot.Added {
+					b.fresh++
+				}
+			}),
+			seg.table.PutAll(b.overriding, func(i int, o hot.Outcome) {
+				if o == hot.Added {
+					seg.override(b.overriding[i].TS)
+				}
+			}))
+		if errs != nil { // refused what refuse let through: what is shown is not what is logged
+			b.engine.distrust()
+			return errs
+		}
+	}
+	for _, last := range b.advanced {
+		last.ts.Store(last.next)
 	}
 	return nil
 }
 
-// fill writes reading i over row, in which other columns stay as they are.
-func (b *batch) fill(row []driver.Value, i int) {
-	r := &b.readings[i]
-	if last, known := b.table.newest[r.Device]; known {
-		row[columnDevice] = last.name
-	} else {
-		row[columnDevice] = []byte(r.Device)
-	}
-	row[columnTS] = r.TS
-	for _, v := range r.Values {
-		if column, ok := b.table.column(v.Field); ok {
-			row[column] = valueOf(v)
+// kinds are those that the batch has readings of.
+func (b *batch) kinds() map[devices.Kind]bool {
+	kinds := make(map[devices.Kind]bool, 1)
+	last := devices.Kind("")
+	for _, list := range [][]telemetry.Reading{b.plain, b.overriding} {
+		for i := range list {
+			if list[i].Kind != last {
+				last = list[i].Kind
+				kinds[last] = true
+			}
 		}
 	}
+	return kinds
 }
 
-// valueOf is v as the appender takes it: text as bytes, since a string would
-// end at its first zero byte, and a negative zero as zero.
-func valueOf(v telemetry.Value) driver.Value {
-	switch {
-	case !v.Field.Numeric():
-		return []byte(v.Text)
-	case v.Num == 0:
-		return 0.0
+// refuse says why a reading can't be stored; empty if it can.
+func refuse(t *table, r *telemetry.Reading) string {
+	if t == nil {
+		return fmt.Sprintf("unknown kind %q", r.Kind)
 	}
-	return v.Num
+	if r.Device == "" || !utf8.ValidString(r.Device) {
+		return fmt.Sprintf("device %q is empty or not UTF-8", r.Device)
+	}
+	for i := range r.Values {
+		v := &r.Values[i]
+		if !t.takes(v.Field) {
+			return fmt.Sprintf("a %s has no %s field %q", r.Kind, v.Field.Type, v.Field.Name)
+		}
+		switch {
+		case v.Field.Numeric() && (math.IsNaN(v.Num) || math.IsInf(v.Num, 0)):
+			return fmt.Sprintf("%s is not finite", v.Field.Name)
+		case !v.Field.Numeric() && !utf8.ValidString(v.Text):
+			return fmt.Sprintf("%s is not UTF-8", v.Field.Name)
+		}
+	}
+	return ""
 }

@@ -129,11 +129,10 @@ func TestCancelledAppendWritesNothing(t *testing.T) {
 		reading(schema, "a", t0+1, map[string]any{"soc_pct": 4.0}),
 	}
 	for n := 1; ; n++ {
-		batches, _ := fold(s.engine, batch)
-		fresh, err := s.engine.write(&countdown{context.Background(), n}, batches)
+		done, err := s.Append(&countdown{context.Background(), n}, batch)
 		if err == nil {
-			if n < 10 || fresh != 2 {
-				t.Errorf("cancelled at question %d: got %d new, want none that early and 2 in the end", n, fresh)
+			if n < 3 || done.New != 2 {
+				t.Errorf("cancelled at question %d: got %+v, want nothing that early and 2 new in the end", n, done)
 			}
 			break
 		}

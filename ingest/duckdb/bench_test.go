@@ -3,6 +3,7 @@ package duckdb
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -155,5 +156,31 @@ func BenchmarkAggregate(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkAppendWait measures how long an Append waits beside the compaction
+// of what came before, and with none.
+func BenchmarkAppendWait(b *testing.B) {
+	const size = 2000
+	for _, segment := range []int64{1 << 40, 300_000} {
+		b.Run(fmt.Sprintf("batch=%d/compaction=%v", size, segment < 1<<40), func(b *testing.B) {
+			s := openWith(b, b.TempDir(), standard(b), Options{SegmentRows: segment})
+			var waits []time.Duration
+			for from := 0; b.Loop(); from += size {
+				b.StopTimer()
+				batch := benchBatch(s.schema, from, size)
+				b.StartTimer()
+				start := time.Now()
+				mustAppend(b, s, batch...)
+				waits = append(waits, time.Since(start))
+			}
+			slices.Sort(waits)
+			b.ReportMetric(float64(waits[len(waits)/2].Microseconds())/1000, "ms-p50")
+			b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds())/1000, "ms-p99")
+			b.ReportMetric(float64(waits[len(waits)-1].Microseconds())/1000, "ms-max")
+			b.ReportMetric(float64(s.counts.read().Seals), "seals")
+			perReading(b, size)
+		})
 	}
 }

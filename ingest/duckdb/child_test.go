@@ -24,13 +24,12 @@ const (
 // TestMain is the child where the environment says so.
 func TestMain(m *testing.M) {
 	roles := map[string]func(dir string) error{
-		"open":   childOpens,
-		"append": childAppends,
-		"full log": func(dir string) error {
+		"open":             childOpens,
+		"append":           childAppends,
+		"killed at a step": childDiesAtStep,
+		"full compaction":  childCompactsFull,
+		"full": func(dir string) error {
 			return childRunsFull(dir, 400_000, 2000)
-		},
-		"full checkpoint": func(dir string) error {
-			return childRunsFull(dir, 20_000_000, 20_000)
 		},
 	}
 	role, ok := roles[os.Getenv(childRole)]

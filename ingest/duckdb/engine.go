@@ -7,25 +7,49 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hot"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hotscan"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/wal"
 )
 
 // maxReaders bounds the reads that run at once; more wait their turn.
 const maxReaders = 8
 
-// engine is an open database: a pool of connections to read and the one
-// connection that writes, which is not of the pool.
+// engine is what is open of a store: the log and what it has that no part has,
+// and a database that holds the manifest and runs the queries, with a pool of
+// connections to read and one that writes, which is not of the pool.
 type engine struct {
 	db     *sql.DB
 	writer *duckdb.Conn
+	scans  *hotscan.Scans
 	tables map[devices.Kind]*table
+	log    *slog.Logger
+	opts   Options
+
+	// Used by the one Append that runs.
+	wal            *wal.Log
+	encoder        *hot.Encoder
+	scratch, frame []byte
+	turns          uint64 // number of the Append
+
+	versions versions
+	sealed   string       // the directory of the parts
+	parts    atomic.Int64 // ids given so far
+
+	// life ends when the engine breaks, so that a compaction lets go of it.
+	life context.Context
+	end  context.CancelFunc
 
 	// verdict is held for writing while a commit runs. A read that looks at
 	// broken under it knows that no commit failed beside it.
@@ -34,8 +58,8 @@ type engine struct {
 }
 
 func openEngine(ctx context.Context, path string, schema *devices.Schema, opts Options) (*engine, error) {
-	if strings.ContainsAny(path, "?#%") {
-		return nil, fmt.Errorf("%s: the path may not contain ?, # or %%", path)
+	if strings.ContainsAny(path, "?#%*[") { // the last two would be patterns where parts are read
+		return nil, fmt.Errorf("%s: the path may not contain any of ? # %% * [", path)
 	}
 	settings := url.Values{
 		"memory_limit": {opts.MemoryLimit},
@@ -48,7 +72,19 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{db: sql.OpenDB(connector), tables: make(map[devices.Kind]*table)}
+	e := &engine{
+		db:     sql.OpenDB(connector),
+		tables: make(map[devices.Kind]*table),
+		log:    opts.Logger,
+		opts:   opts,
+		sealed: filepath.Join(filepath.Dir(path), "sealed"),
+
+		encoder: hot.NewEncoder(),
+	}
+	if e.wal, err = wal.Open(filepath.Join(filepath.Dir(path), "log"), opts.Logger); err != nil {
+		return nil, errors.Join(err, e.db.Close())
+	}
+	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	e.db.SetMaxOpenConns(maxReaders)
 	e.db.SetMaxIdleConns(maxReaders)
 	if err := e.prepare(ctx, connector, schema); err != nil {
@@ -64,31 +100,40 @@ func (e *engine) prepare(ctx context.Context, connector *duckdb.Connector, schem
 		return err
 	}
 	e.writer = conn.(*duckdb.Conn)
-	// See commit: closing a broken engine must not write.
-	if _, err := execute(ctx, e.writer, "PRAGMA disable_checkpoint_on_shutdown"); err != nil {
-		return err
-	}
-	for _, kind := range devices.Kinds() {
-		t, err := openTable(ctx, e.writer, schema.Measurement(kind))
-		if err != nil {
+	for _, setting := range []string{
+		// See commit: closing a broken engine must not write.
+		"PRAGMA disable_checkpoint_on_shutdown",
+		// Parts never change, so what was read of their footers stays true.
+		"SET GLOBAL parquet_metadata_cache = true",
+	} {
+		if _, err := execute(ctx, e.writer, setting); err != nil {
 			return err
 		}
-		e.tables[kind] = t
 	}
-	return nil
+	pooled, err := e.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	e.scans, err = hotscan.Register(pooled)
+	if err := errors.Join(err, pooled.Close()); err != nil {
+		return err
+	}
+	return e.load(ctx, schema)
 }
 
-// commit ends tx. If it fails, the engine is broken. A commit may also write
-// the log into the database file, and where that fails for want of space,
-// DuckDB goes on with tables in memory that have lost rows; its next checkpoint
-// would lose them on disk as well. The files are still whole, so the engine has
-// to be opened anew, and nothing read or written before.
+// commit ends tx, which changes the manifest. If it fails, the engine is broken.
+// A commit may also write DuckDB's log into the database file, and where that
+// fails for want of space, DuckDB goes on with tables in memory that have lost
+// rows; its next checkpoint would lose them on disk as well. The files are still
+// whole, so the engine has to be opened anew, and nothing read or written
+// before.
 func (e *engine) commit(tx driver.Tx) error {
 	e.verdict.Lock()
 	defer e.verdict.Unlock()
 	err := tx.Commit()
 	if err != nil {
 		e.broken = true
+		e.end()
 	}
 	return err
 }
@@ -98,6 +143,7 @@ func (e *engine) distrust() {
 	e.verdict.Lock()
 	defer e.verdict.Unlock()
 	e.broken = true
+	e.end()
 }
 
 // sound reports whether all that was read so far can be trusted.
@@ -107,9 +153,10 @@ func (e *engine) sound() bool {
 	return !e.broken
 }
 
-// close writes the log into the database file, unless the engine is broken,
-// and closes all connections. The caller sees to it that none is in use.
+// close writes DuckDB's log into the database file, unless the engine is broken,
+// and closes all connections and the log. The caller sees to it that none is in use.
 func (e *engine) close() error {
+	e.end()
 	var errs []error
 	if e.writer != nil {
 		if e.sound() {
@@ -119,7 +166,7 @@ func (e *engine) close() error {
 		errs = append(errs, e.writer.Close())
 		e.writer = nil
 	}
-	return errors.Join(append(errs, e.db.Close())...)
+	return errors.Join(append(errs, e.db.Close(), e.wal.Close())...)
 }
 
 // begin starts a transaction on the writer. BEGIN itself is not to be
@@ -132,23 +179,68 @@ func begin(ctx context.Context, conn *duckdb.Conn) (driver.Tx, error) {
 	return conn.BeginTx(context.WithoutCancel(ctx), driver.TxOptions{})
 }
 
-// snapshot calls fn with a transaction of the pool, for reads that take several
-// queries, and ends it. For its BEGIN the same holds as for begin's.
-func (e *engine) snapshot(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+// atomically runs fn in a transaction of conn while the engine is being opened.
+func atomically(ctx context.Context, conn *duckdb.Conn, fn func() error) error {
+	tx, err := begin(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// restructure runs fn in a transaction of the writer and makes the layouts that
+// it returns the current ones. The caller holds the store's turn. What becomes
+// garbage is removed once no read uses it.
+func (e *engine) restructure(ctx context.Context, fn func(next *version) ([]garbage, error)) error {
+	tx, err := begin(ctx, e.writer)
+	if err != nil {
+		return e.doubt(err)
+	}
+	next := e.versions.current().clone()
+	dead, err := fn(next)
+	if err != nil {
+		return e.abandon(tx, err)
+	}
+	if err := e.commit(tx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	e.versions.publish(next, dead)
+	return nil
+}
+
+// abandon rolls tx back because of err, which may be nil.
+func (e *engine) abandon(tx driver.Tx, err error) error {
+	if rollback := tx.Rollback(); rollback != nil {
+		e.distrust()
+		err = errors.Join(err, fmt.Errorf("roll back: %w", rollback))
+	}
+	return e.doubt(err)
+}
+
+// doubt marks the engine broken if err says that it will do no more.
+func (e *engine) doubt(err error) error {
+	var cause *duckdb.Error
+	if errors.As(err, &cause) && (cause.Type == duckdb.ErrorTypeFatal || cause.Type == duckdb.ErrorTypeInternal) {
+		e.distrust()
+	}
+	return err
+}
+
+// borrow calls fn with a connection of the pool, on which statements run beside
+// those of the writer.
+func (e *engine) borrow(ctx context.Context, fn func(*duckdb.Conn) error) error {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	return fn(tx)
+	defer conn.Close()
+	return conn.Raw(func(raw any) error { return fn(raw.(*duckdb.Conn)) })
 }
 
-// execute runs a statement on the writer and returns the number of rows that it
+// execute runs a statement and returns the number of rows that it
 // changed.
 func execute(ctx context.Context, conn *duckdb.Conn, statement string, args ...any) (int64, error) {
 	res, err := conn.ExecContext(ctx, statement, named(args))
@@ -158,7 +250,10 @@ func execute(ctx context.Context, conn *duckdb.Conn, statement string, args ...a
 	return res.RowsAffected()
 }
 
-// query runs a query on the writer and calls fn for each row, which is valid
+// cancelCheckRows is after how many rows a query looks at its context.
+const cancelCheckRows = 4096
+
+// query runs a query and calls fn for each row, which is valid
 // during the call only.
 func query(ctx context.Context, conn *duckdb.Conn, statement string, args []any, fn func(row []driver.Value) error) (err error) {
 	rows, err := conn.QueryContext(ctx, statement, named(args))
@@ -167,7 +262,11 @@ func query(ctx context.Context, conn *duckdb.Conn, statement string, args []any,
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	row := make([]driver.Value, len(rows.Columns()))
-	for {
+	for n := 0; ; n++ {
+		// The driver has the whole result, so it does not look itself.
+		if n%cancelCheckRows == cancelCheckRows-1 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		switch err := rows.Next(row); {
 		case errors.Is(err, io.EOF):
 			return nil

@@ -1,9 +1,6 @@
 package duckdb
 
 import (
-	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 
@@ -15,6 +12,10 @@ import (
 type filter struct {
 	conditions []string
 	args       []any
+
+	// Bounds of what it selects, by which a snapshot is cut before it is read.
+	window      *telemetry.Window // nil: of any time
+	first, last string            // the devices; an empty last: any
 }
 
 func (f *filter) and(condition string, args ...any) {
@@ -22,69 +23,56 @@ func (f *filter) and(condition string, args ...any) {
 	f.args = append(f.args, args...)
 }
 
-func (f filter) String() string { return " WHERE " + strings.Join(f.conditions, " AND ") }
+func (f filter) String() string {
+	if len(f.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(f.conditions, " AND ")
+}
 
-// with is f and one more condition; f stays as it is.
-func (f filter) with(condition string, args ...any) filter {
-	g := filter{slices.Clone(f.conditions), slices.Clone(f.args)}
-	g.and(condition, args...)
+// between is f of the devices from first to last, both included.
+func (f filter) between(first, last string) filter {
+	g := f
+	g.conditions, g.args = slices.Clone(f.conditions), slices.Clone(f.args)
+	g.and("device BETWEEN ? AND ?", first, last)
+	g.first, g.last = first, last
 	return g
 }
 
+// fewDevices is up to how many devices are listed one by one, which lets the
+// engine skip the row groups that hold none of them.
+const fewDevices = 64
+
 // where selects the devices and the window of q.
 func where(q telemetry.RangeQuery) filter {
-	var f filter
+	f := filter{window: &q.Window}
 	f.and("ts_ms >= ? AND ts_ms < ?", q.Window.From, q.Window.To)
 	switch len(q.Devices) {
 	case 0:
 	case 1:
 		f.and("device = ?", q.Devices[0])
+		f.first, f.last = q.Devices[0], q.Devices[0]
 	default:
+		if len(q.Devices) <= fewDevices {
+			args := make([]any, len(q.Devices))
+			for i, d := range q.Devices {
+				args[i] = d
+			}
+			f.and("device IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
+			break
+		}
 		f.and("device IN (SELECT unnest(?::VARCHAR[]))", q.Devices)
 	}
 	return f
 }
 
 // holding selects the rows that have at least one of fields.
-func (f filter) holding(fields []*devices.Field) filter {
+func holding(fields []*devices.Field) string {
 	some := make([]string, len(fields))
 	for i, field := range fields {
 		some[i] = quote(field.Name) + " IS NOT NULL"
 	}
-	return f.with("(" + strings.Join(some, " OR ") + ")")
-}
-
-// querier is a pool or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// each runs a query and calls fn for each row, which is valid during the call
-// only.
-func each(ctx context.Context, db querier, statement string, args []any, fn func(row []any) error) (err error) {
-	rows, err := db.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	names, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	row := make([]any, len(names))
-	into := make([]any, len(names))
-	for i := range row {
-		into[i] = &row[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		if err := fn(row); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return " WHERE (" + strings.Join(some, " OR ") + ")"
 }
 
 // valueFrom makes a value of what the driver gave for a column of f; false for

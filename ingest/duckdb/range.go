@@ -2,9 +2,8 @@ package duckdb
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"fmt"
-	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -27,8 +26,8 @@ func (s *Store) Range(ctx context.Context, q telemetry.RangeQuery, yield func(te
 		if q.Window.Empty() || len(fields) == 0 {
 			return nil
 		}
-		return e.snapshot(ctx, func(tx *sql.Tx) error {
-			p := newPager(tx, e.tables[q.Kind].name, s.page, q, fields, func(r telemetry.Reading) error {
+		return e.view(ctx, q, func(v *view) error {
+			p := newPager(v, s.page, q, fields, func(r telemetry.Reading) error {
 				stopped = yield(r)
 				return stopped
 			})
@@ -47,33 +46,37 @@ func (s *Store) Range(ctx context.Context, q telemetry.RangeQuery, yield func(te
 // pager reads a range page by page. A page is either all rows of some
 // neighbouring devices, or some of the rows of one device.
 type pager struct {
-	tx      *sql.Tx
-	table   string
+	view    *view
 	size    int64 // of a page, in rows
 	q       telemetry.RangeQuery
 	fields  []*devices.Field
-	query   string
-	where   filter
+	columns []column
 	yield   func(telemetry.Reading) error
 	reading telemetry.Reading
 }
 
-func newPager(tx *sql.Tx, table string, size int64, q telemetry.RangeQuery, fields []*devices.Field, yield func(telemetry.Reading) error) *pager {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = quote(f.Name)
-	}
+func newPager(v *view, size int64, q telemetry.RangeQuery, fields []*devices.Field, yield func(telemetry.Reading) error) *pager {
 	return &pager{
-		tx:      tx,
-		table:   table,
+		view:    v,
 		size:    size,
 		q:       q,
 		fields:  fields,
-		query:   "SELECT device, ts_ms, " + strings.Join(names, ", ") + " FROM " + table,
-		where:   where(q).holding(fields),
+		columns: v.table.fieldColumns(fields),
 		yield:   yield,
 		reading: telemetry.Reading{Kind: q.Kind, Values: make([]telemetry.Value, 0, len(fields))},
 	}
+}
+
+// rows emits the rows in w that in selects and that have one of the fields, in
+// the given order, and returns how many it emitted.
+func (p *pager) rows(ctx context.Context, w telemetry.Window, in filter, order string) (int64, error) {
+	from, args := p.view.from(w, in, p.columns)
+	n := int64(0)
+	err := p.view.each(ctx, "SELECT * FROM "+from+holding(p.fields)+" ORDER BY "+order, args, func(row []driver.Value) error {
+		n++
+		return p.emit(row)
+	})
+	return n, err
 }
 
 func (p *pager) run(ctx context.Context) error {
@@ -106,9 +109,9 @@ type span struct {
 
 func (p *pager) spans(ctx context.Context) ([]span, error) {
 	var spans []span
-	in := where(p.q)
-	statement := "SELECT device, count(*) FROM " + p.table + in.String() + " GROUP BY device ORDER BY device"
-	err := each(ctx, p.tx, statement, in.args, func(row []any) error {
+	// Overridden rows count double here, which only makes a page smaller.
+	from, args := p.view.union(p.view.plain(p.q.Window), where(p.q), nil)
+	err := p.view.each(ctx, "SELECT device, count(*) FROM "+from+" GROUP BY device ORDER BY device", args, func(row []driver.Value) error {
 		device, rows := row[0].(string), row[1].(int64)
 		if n := len(spans); n > 0 && spans[n-1].rows+rows <= p.size {
 			spans[n-1].last = device
@@ -122,27 +125,22 @@ func (p *pager) spans(ctx context.Context) ([]span, error) {
 }
 
 func (p *pager) neighbours(ctx context.Context, s span) error {
-	in := p.where.with("device BETWEEN ? AND ?", s.first, s.last)
-	return each(ctx, p.tx, p.query+in.String()+" ORDER BY device, ts_ms", in.args, p.emit)
+	_, err := p.rows(ctx, p.q.Window, where(p.q).between(s.first, s.last), "device, ts_ms")
+	return err
 }
 
 // device reads the pages of one device, each from where the one before ended.
 func (p *pager) device(ctx context.Context, device string) error {
-	for from := p.q.Window.From; ; from = p.reading.TS + 1 {
-		in := p.where.with("device = ? AND ts_ms >= ?", device, from)
-		statement := fmt.Sprintf("%s%s ORDER BY ts_ms LIMIT %d", p.query, in, p.size)
-		rows := int64(0)
-		err := each(ctx, p.tx, statement, in.args, func(row []any) error {
-			rows++
-			return p.emit(row)
-		})
-		if err != nil || rows < p.size {
+	for w := p.q.Window; ; w.From = p.reading.TS + 1 {
+		in := where(telemetry.RangeQuery{Devices: []string{device}, Window: w})
+		n, err := p.rows(ctx, w, in, fmt.Sprintf("ts_ms LIMIT %d", p.size))
+		if err != nil || n < p.size {
 			return err
 		}
 	}
 }
 
-func (p *pager) emit(row []any) error {
+func (p *pager) emit(row []driver.Value) error {
 	r := &p.reading
 	r.Device, r.TS, r.Values = row[columnDevice].(string), row[columnTS].(int64), r.Values[:0]
 	for i, f := range p.fields {

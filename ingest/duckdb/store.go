@@ -1,6 +1,7 @@
-// Package duckdb is the embedded telemetry store: one DuckDB database file in
-// the data directory, with a table for each kind of device and a column for
-// each field. It implements telemetry.Appender and telemetry.Reader, and
+// Package duckdb is the embedded telemetry store: a log and tables in memory for
+// what came of late, and Parquet files for each kind of device and day, into
+// which they are sealed in the background; DuckDB runs the queries over both.
+// See LAYOUT.md. It implements telemetry.Appender and telemetry.Reader, and
 // promises that a reading is on disk when Append returns and that no identity
 // is stored twice. It knows nothing of where readings come from or of what is
 // computed from them, and it shares its directory with no other process.
@@ -10,11 +11,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/dirlock"
@@ -26,6 +27,22 @@ type Options struct {
 	Logger      *slog.Logger // default: discard
 	MemoryLimit string       // what DuckDB may hold in memory, with its unit; default "1GB"
 	Threads     int          // that a query may use; default 2
+
+	// Retention is for how long readings are kept; 0: forever. UTC days that
+	// end before it are removed whole. A reading that is older when it is
+	// appended is stored all the same, and gone with the next compaction.
+	Retention time.Duration
+	// SegmentRows is from how many rows on a segment is sealed into Parquet
+	// files; default 500,000. They are in memory until then, at some 100 bytes
+	// for a row of ten fields, and up to four segments of a kind are. Less makes
+	// more files to merge.
+	SegmentRows int64
+	// CompactEvery is how often the store looks for days to seal, merge and
+	// remove; default one minute.
+	CompactEvery time.Duration
+	Now          func() time.Time // default time.Now
+
+	fault func(step string) error // called at each step of a compaction, by tests
 }
 
 func (o Options) withDefaults() Options {
@@ -37,6 +54,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Threads <= 0 {
 		o.Threads = 2
+	}
+	if o.SegmentRows <= 0 {
+		o.SegmentRows = 500_000
+	}
+	if o.CompactEvery <= 0 {
+		o.CompactEvery = time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return o
 }
@@ -59,6 +85,11 @@ type Store struct {
 	// life ends when Close is called and takes the reads in progress with it.
 	life context.Context
 	end  context.CancelFunc
+
+	// The halves of a compaction, and those of them that run by themselves.
+	sealing, merging *half
+	running          sync.WaitGroup
+	counts           counts
 
 	// gate is held for reading by every call that uses the engine, and for
 	// writing by those that replace or close it.
@@ -99,18 +130,23 @@ func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options)
 		page:   pageRows,
 		turn:   make(chan struct{}, 1),
 	}
+	s.sealing, s.merging = newHalf("sealing", s.sealKind), newHalf("merging", s.mergeKind)
 	if s.engine, err = openEngine(ctx, s.path, schema, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open telemetry store: %w", err), lock.Release())
 	}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	for _, h := range []*half{s.sealing, s.merging} {
+		s.running.Go(func() { s.repeat(h) })
+	}
 	return s, nil
 }
 
-// Close ends the reads in progress, waits for an Append in progress, writes
-// the log into the database file and closes it. Calls after it return
+// Close ends the reads and the compaction in progress, waits for an Append in
+// progress, and closes what is open. Calls after it return
 // telemetry.ErrClosed; a second Close does nothing.
 func (s *Store) Close() error {
 	s.end()
+	s.running.Wait()
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	s.gate.Lock()
@@ -186,40 +222,4 @@ func (s *Store) replaceEngine(ctx context.Context) error {
 	s.engine = e
 	s.log.Info("telemetry database opened again")
 	return nil
-}
-
-// Stats is the size of a store.
-type Stats struct {
-	Rows  map[devices.Kind]int64 // readings of each kind
-	Bytes int64                  // on disk, the log included
-}
-
-// Stats counts what is stored. It is cheap: the counts come from the tables'
-// metadata.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{Rows: make(map[devices.Kind]int64)}
-	err := s.use(ctx, func(ctx context.Context, e *engine) error {
-		for _, kind := range devices.Kinds() {
-			var n int64
-			if err := e.db.QueryRowContext(ctx, "SELECT count(*) FROM "+e.tables[kind].name).Scan(&n); err != nil {
-				return err
-			}
-			st.Rows[kind] = n
-		}
-		return nil
-	})
-	if err != nil {
-		return Stats{}, fmt.Errorf("telemetry store stats: %w", err)
-	}
-	for _, path := range []string{s.path, s.path + ".wal"} {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the log of a database that was just checkpointed
-		}
-		if err != nil {
-			return Stats{}, fmt.Errorf("telemetry store stats: %w", err)
-		}
-		st.Bytes += info.Size()
-	}
-	return st, nil
 }

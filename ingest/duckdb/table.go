@@ -1,13 +1,12 @@
 package duckdb
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
-
-	"github.com/duckdb/duckdb-go/v2"
+	"sync"
+	"sync/atomic"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 )
@@ -19,129 +18,113 @@ const (
 	columnTS     = 1
 )
 
-// table is the table of one kind:
+// table is what the store knows of one kind. Its readings are in segments and in
+// Parquet parts:
 //
 //	device VARCHAR, ts_ms BIGINT, one DOUBLE or VARCHAR for each field
 //
-// It has no index: Append itself keeps (device, ts_ms) unique, and DuckDB
-// can't delete and insert one key of an index in one transaction.
+// There is no index: Append itself keeps (device, ts_ms) unique.
 type table struct {
-	name        string // quoted
 	measurement *devices.Measurement
-	width       int   // number of columns
-	columns     []int // by Field.Index, the position of its column
+	all         []column         // of the fields, also those that have left the schema
+	fields      []*devices.Field // of all
+	columns     []int            // by Field.Index, the position of its column in all
 
 	// newest is by device its newest reading: a later one is new for certain.
-	// Used by the one Append that runs.
-	newest map[string]newest
+	// Only the one Append that runs adds to it, with mu locked, so that it may
+	// read it without.
+	mu     sync.RWMutex
+	newest map[string]*recency
+
+	// sealed is the part of newest that the manifest holds, in so many rows.
+	sealed     map[string]int64
+	sealedRows int
 }
 
-type newest struct {
-	ts   int64
-	name driver.Value // the device as the appender takes it, kept so that rows need not build it
+type column struct{ name, typ string }
+
+func (c column) text() bool { return c.typ == "VARCHAR" }
+
+// recency is the time of the newest reading of a device.
+type recency struct {
+	ts atomic.Int64
+
+	// During an Append: the newest so far, if turn is its number.
+	next int64
+	turn uint64
 }
 
-// openTable finds the table of m, or makes it, with a column for each field.
-func openTable(ctx context.Context, conn *duckdb.Conn, m *devices.Measurement) (*table, error) {
-	t := &table{name: quote(string(m.Kind)), measurement: m, newest: make(map[string]newest)}
-	missing, err := t.locate(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		if err := t.define(ctx, conn, missing); err != nil {
-			return nil, fmt.Errorf("define table %s: %w", t.name, err)
-		}
-		if _, err := t.locate(ctx, conn); err != nil {
-			return nil, err
-		}
-	}
-	err = query(ctx, conn, "SELECT device, max(ts_ms) FROM "+t.name+" GROUP BY device", nil, func(row []driver.Value) error {
-		t.advance(row[0].(string), row[1].(int64))
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the newest reading of each %s: %w", m.Kind, err)
-	}
-	return t, nil
+func newTable(m *devices.Measurement) *table {
+	return &table{measurement: m, newest: make(map[string]*recency), sealed: make(map[string]int64)}
 }
 
-// locate finds the column of each field and returns the fields that have none.
-// The order of columns is that in which fields came to the schema over time.
-func (t *table) locate(ctx context.Context, conn *duckdb.Conn) (missing []*devices.Field, err error) {
-	const columns = `SELECT column_name, data_type FROM duckdb_columns()
-		WHERE database_name = current_database() AND schema_name = current_schema() AND table_name = ? ORDER BY column_index`
-	found := make(map[string]bool)
-	t.width, t.columns = 0, make([]int, len(t.measurement.Fields))
-	err = query(ctx, conn, columns, []any{string(t.measurement.Kind)}, func(row []driver.Value) error {
-		name, typ := row[0].(string), row[1].(string)
-		if f := t.measurement.Field(name); f != nil {
-			if typ != columnType(f) {
-				return fmt.Errorf("field %s of %s is stored as %s, but the schema says %s: give the field another name, or use another data directory",
-					f.Name, t.measurement.Kind, typ, f.Type)
-			}
-			t.columns[f.Index] = t.width
-			found[name] = true
-		}
-		t.width++
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read columns of table %s: %w", t.name, err)
-	}
+// shape gives the table the columns that are known of old, and one for each
+// field of the schema that is not among them; these it returns.
+func (t *table) shape(known []column) (added []column, err error) {
+	t.all = known
 	for _, f := range t.measurement.Fields {
-		if !found[f.Name] {
-			missing = append(missing, f)
+		at := slices.IndexFunc(t.all, func(c column) bool { return c.name == f.Name })
+		if at < 0 {
+			c := column{f.Name, columnType(f)}
+			t.all, added = append(t.all, c), append(added, c)
+		} else if t.all[at].typ != columnType(f) {
+			return nil, fmt.Errorf("field %s of %s is stored as %s, but the schema says %s: give the field another name, or use another data directory",
+				f.Name, t.measurement.Kind, t.all[at].typ, f.Type)
 		}
 	}
-	return missing, nil
-}
-
-// define makes the table, or adds the columns that it lacks, in one
-// transaction.
-func (t *table) define(ctx context.Context, conn *duckdb.Conn, missing []*devices.Field) error {
-	var statements []string
-	if t.width == 0 {
-		statements = append(statements, "CREATE TABLE "+t.name+" (device VARCHAR NOT NULL, ts_ms BIGINT NOT NULL)")
-	}
-	for _, f := range missing {
-		statements = append(statements, "ALTER TABLE "+t.name+" ADD COLUMN "+quote(f.Name)+" "+columnType(f))
-	}
-	tx, err := begin(ctx, conn)
-	if err != nil {
-		return err
-	}
-	for _, statement := range statements {
-		if _, err := execute(ctx, conn, statement); err != nil {
-			return errors.Join(err, tx.Rollback())
+	t.columns = make([]int, len(t.measurement.Fields))
+	t.fields = make([]*devices.Field, len(t.all))
+	for i, c := range t.all {
+		t.fields[i] = t.measurement.Field(c.name)
+		if t.fields[i] == nil {
+			t.fields[i] = &devices.Field{Name: c.name, Index: -1 - i}
+			if c.text() {
+				t.fields[i].Type = devices.Text
+			}
+			continue
 		}
+		t.columns[t.fields[i].Index] = i
 	}
-	return tx.Commit()
+	return added, nil
 }
 
-// column returns the position of the column of f, which may come from another
-// schema of the same fields; false where the table has none.
-func (t *table) column(f *devices.Field) (int, bool) {
+// fieldColumns are the columns of fields of the schema.
+func (t *table) fieldColumns(fields []*devices.Field) []column {
+	out := make([]column, len(fields))
+	for i, f := range fields {
+		out[i] = t.all[t.columns[f.Index]]
+	}
+	return out
+}
+
+// takes reports whether the table has a column for f, which may come from
+// another schema of the same fields.
+func (t *table) takes(f *devices.Field) bool {
 	own := t.measurement.Fields
-	if f.Index < len(own) && own[f.Index] == f {
-		return t.columns[f.Index], true
+	if f.Index >= 0 && f.Index < len(own) && own[f.Index] == f {
+		return true
 	}
-	if g := t.measurement.Field(f.Name); g != nil && g.Numeric() == f.Numeric() {
-		return t.columns[g.Index], true
-	}
-	return 0, false
+	g := t.measurement.Field(f.Name)
+	return g != nil && g.Numeric() == f.Numeric()
 }
 
-// advance records that device has a reading at ts.
+// meet adds a device that has no readings yet.
+func (t *table) meet(device string) *recency {
+	r := &recency{}
+	r.ts.Store(math.MinInt64)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.newest[strings.Clone(device)] = r
+	return r
+}
+
+// advance records that device has a reading at ts, while nobody else knows t.
 func (t *table) advance(device string, ts int64) {
-	last, known := t.newest[device]
-	switch {
-	case !known:
-		device = strings.Clone(device)
-		t.newest[device] = newest{ts, driver.Value([]byte(device))}
-	case ts > last.ts:
-		t.newest[device] = newest{ts, last.name}
+	last := t.newest[device]
+	if last == nil {
+		last = t.meet(device)
 	}
+	last.ts.Store(max(last.ts.Load(), ts))
 }
 
 func columnType(f *devices.Field) string {
@@ -153,3 +136,6 @@ func columnType(f *devices.Field) string {
 
 // quote makes an identifier of a name of the schema.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// literal makes a string constant of a path.
+func literal(path string) string { return "'" + strings.ReplaceAll(path, "'", "''") + "'" }

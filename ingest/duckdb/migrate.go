@@ -1,0 +1,125 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+)
+
+// Before there were segments and parts, the readings of a kind were in a table
+// of the database that has the kind's name.
+
+func (e *engine) legacyColumns(ctx context.Context, kind string) ([]column, error) {
+	const columns = `SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()
+		AND schema_name = current_schema() AND table_name = ? AND column_name NOT IN ('device', 'ts_ms') ORDER BY column_index`
+	var all []column
+	err := query(ctx, e.writer, columns, []any{kind}, func(row []driver.Value) error {
+		all = append(all, column{row[0].(string), row[1].(string)})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read columns of table %s: %w", kind, err)
+	}
+	return all, nil
+}
+
+// adopt writes such a table to parts and drops it, in one transaction. It is
+// called while the store is being opened.
+func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
+	t := e.tables[kind]
+	parts, err := e.legacyParts(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		var columns strings.Builder
+		for _, c := range t.all {
+			if p.fields[c.name] {
+				columns.WriteString(", " + quote(c.name))
+			} else {
+				fmt.Fprintf(&columns, ", NULL::%s AS %s", c.typ, quote(c.name))
+			}
+		}
+		day := during(p.day)
+		statement := "SELECT device, ts_ms" + columns.String() + " FROM " + quote(string(kind)) + day.String() + " ORDER BY device, ts_ms"
+		if err := e.writePart(ctx, e.writer, p, statement, day.args); err != nil {
+			return err
+		}
+	}
+	times := make(map[string]int64)
+	err = query(ctx, e.writer, "SELECT device, max(ts_ms) FROM "+quote(string(kind))+" GROUP BY device", nil, func(row []driver.Value) error {
+		times[row[0].(string)] = row[1].(int64)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rows := 0
+	err = e.restructure(ctx, func(next *version) ([]garbage, error) {
+		for _, p := range parts {
+			if err := e.insertPart(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		if rows, err = e.saveNewest(ctx, t, times); err != nil {
+			return nil, err
+		}
+		l := next.layouts[kind]
+		all := append(slices.Clone(l.parts), parts...)
+		slices.SortFunc(all, comparePart)
+		next.layouts[kind] = &layout{segments: l.segments, parts: all}
+		_, err := execute(ctx, e.writer, "DROP TABLE "+quote(string(kind)))
+		return nil, err
+	})
+	if err != nil {
+		return err
+	}
+	t.sealedRows = rows
+	for device, ts := range times {
+		t.sealed[device] = ts
+		t.advance(device, ts)
+	}
+	return nil
+}
+
+// legacyParts finds out of which days the table has readings and what they
+// hold. They are older than every segment.
+func (e *engine) legacyParts(ctx context.Context, t *table) ([]*part, error) {
+	old, err := e.legacyColumns(ctx, string(t.measurement.Kind))
+	if err != nil {
+		return nil, err
+	}
+	var holds strings.Builder
+	for _, c := range old {
+		holds.WriteString(", count(" + quote(c.name) + ")")
+	}
+	// As telemetry.DayOf, also before 1970.
+	const day = "(ts_ms - ((ts_ms % 86400000) + 86400000) % 86400000) // 86400000"
+	statement := "SELECT " + day + " AS day, count(*), min(ts_ms), max(ts_ms)" + holds.String() + " FROM " + quote(string(t.measurement.Kind)) + " GROUP BY day ORDER BY day"
+	var parts []*part
+	err = query(ctx, e.writer, statement, nil, func(row []driver.Value) error {
+		p := &part{
+			id: e.parts.Add(1), kind: t.measurement.Kind, day: row[0].(int64),
+			rows: row[1].(int64), first: row[2].(int64), last: row[3].(int64),
+			created: e.opts.Now().UnixMilli(), fields: make(map[string]bool),
+		}
+		for i, c := range old {
+			if row[4+i].(int64) > 0 {
+				p.fields[c.name] = true
+			}
+		}
+		parts = append(parts, p)
+		return nil
+	})
+	return parts, err
+}
+
+// during selects a UTC day.
+func during(day int64) filter {
+	return where(telemetry.RangeQuery{Window: telemetry.Window{From: startOf(day), To: startOf(day + 1)}})
+}
