@@ -345,6 +345,25 @@ func TestSubscriptions(t *testing.T) {
 	}
 }
 
+// retained waits until the broker keeps a message on the topic: it does so a
+// moment after it was acknowledged.
+func retained(t *testing.T, b *Broker, topic string) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for {
+		if _, ok := b.server.Topics.Retained.Get(topic); ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("nothing is retained on %s", topic)
+		}
+	}
+}
+
 // Subscribers see a message after it is committed, and a retained status stays.
 func TestFanOut(t *testing.T) {
 	p := newPipe(true)
@@ -354,6 +373,7 @@ func TestFanOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	device.Publish("fleet/v1/station/s1/status", 1, true, "online").WaitTimeout(10 * time.Second)
+	retained(t, b, "fleet/v1/station/s1/status")
 	watcher, err := connect(t, b, "", "", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -362,8 +382,8 @@ func TestFanOut(t *testing.T) {
 	watcher.Subscribe("fleet/v1/#", 1, func(_ paho.Client, m paho.Message) {
 		got <- fmt.Sprint(m.Topic(), " ", string(m.Payload()), " ", m.Retained())
 	}).WaitTimeout(10 * time.Second)
-	device.Publish("fleet/v1/station/s1/telemetry", 1, false, `{"queue":3}`).WaitTimeout(10 * time.Second)
-	for _, want := range []string{"fleet/v1/station/s1/status online true", `fleet/v1/station/s1/telemetry {"queue":3} false`} {
+	expect := func(want string) {
+		t.Helper()
 		select {
 		case g := <-got:
 			if g != want {
@@ -373,6 +393,9 @@ func TestFanOut(t *testing.T) {
 			t.Fatalf("%q did not come", want)
 		}
 	}
+	expect("fleet/v1/station/s1/status online true")
+	device.Publish("fleet/v1/station/s1/telemetry", 1, false, `{"queue":3}`).WaitTimeout(10 * time.Second)
+	expect(`fleet/v1/station/s1/telemetry {"queue":3} false`)
 }
 
 // A last will is stored like a publish of the device; one on another's topic

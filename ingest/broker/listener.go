@@ -1,65 +1,54 @@
 package broker
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
-// listener accepts TCP connections. Unlike mochi's own it survives a failed
-// accept (a process out of file descriptors would otherwise be deaf for good),
-// and it caps connections before they have said anything.
+// listener accepts TCP connections, and shakes hands where it speaks TLS. Unlike
+// mochi's own it survives a failed accept: a process out of file descriptors
+// would otherwise be deaf for good.
 type listener struct {
-	address string
-	max     int
-	log     *slog.Logger
-	gone    func(net.Conn) // called for a connection that did not come to a proper end
-
-	mu     sync.Mutex
-	l      net.Listener
-	open   map[*conn]struct{}
-	closed bool
-	served sync.WaitGroup // of the connections
+	id   string
+	gate *gate
+	l    net.Listener
+	tls  *tls.Config // nil: plain
+	log  *slog.Logger
 }
 
-func newListener(address string, max int, log *slog.Logger, gone func(net.Conn)) *listener {
-	return &listener{address: address, max: max, log: log, gone: gone, open: make(map[*conn]struct{})}
-}
-
-// Init opens the address.
-func (l *listener) Init(*slog.Logger) error {
-	nl, err := net.Listen("tcp", l.address)
-	if err != nil {
-		return err
-	}
-	l.l = nl
-	return nil
-}
+// Init has nothing left to do: the address is open.
+func (l *listener) Init(*slog.Logger) error { return nil }
 
 // ID names the listener within the server.
-func (l *listener) ID() string { return "tcp" }
+func (l *listener) ID() string { return l.id }
 
 // Protocol names the transport.
 func (l *listener) Protocol() string { return "tcp" }
 
 // Address is where the listener listens.
-func (l *listener) Address() string {
-	if l.l == nil {
-		return l.address
+func (l *listener) Address() string { return l.addr() }
+
+func (l *listener) addr() string {
+	if l == nil {
+		return ""
 	}
 	return l.l.Addr().String()
 }
 
-// Serve accepts until Close.
+// Serve accepts until Close. It waits for nothing else: what a connection needs
+// before it is served, it does on a goroutine of its own.
 func (l *listener) Serve(establish listeners.EstablishFn) {
 	pause := 5 * time.Millisecond
 	for {
-		conn, err := l.l.Accept()
+		nc, err := l.l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -70,8 +59,8 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			continue
 		}
 		pause = 5 * time.Millisecond
-		c := newConn(conn)
-		if !l.enter(c) {
+		c := newConn(nc, &l.gate.buffers, l.gate.opts.MaxPacket)
+		if !l.gate.enter(c) {
 			_ = c.Close()
 			continue
 		}
@@ -82,65 +71,46 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 // serve runs one connection to its end. A panic in the decoding of what a client
 // sent ends that client and nobody else (mochi 2.7.9 indexes beyond the end of a
 // SUBSCRIBE that is cut off).
-func (l *listener) serve(conn *conn, establish listeners.EstablishFn) {
-	defer l.leave(conn)
-	defer func() { _ = conn.Close() }()
+func (l *listener) serve(c *conn, establish listeners.EstablishFn) {
+	defer l.gate.leave(c)
 	defer func() {
-		if p := recover(); p != nil {
-			l.log.Error("MQTT connection ended by a panic", "remote", conn.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
-			l.gone(conn)
+		_ = c.Close()
+		c.giveBack()
+		if c.onEnd != nil {
+			c.onEnd()
 		}
 	}()
-	_ = conn.SetDeadline(time.Now().Add(connectTimeout))
-	if err := establish(l.ID(), conn); err != nil {
-		l.log.Debug("MQTT connection ended", "remote", conn.RemoteAddr().String(), "err", err)
+	defer func() {
+		if p := recover(); p != nil {
+			l.gate.hook.refuse(refusedPanic, "remote", c.remote(), "panic", p, "stack", string(debug.Stack()))
+			l.gate.hook.gone(c)
+		}
+	}()
+	if l.tls != nil {
+		if err := l.handshake(c); err != nil {
+			l.gate.hook.refuse(refusedTLS, "remote", c.remote(), "err", err)
+			return
+		}
+	}
+	_ = c.SetReadDeadline(time.Now().Add(connectTimeout))
+	if err := establish(l.id, c); err != nil {
+		l.log.Debug("MQTT connection ended", "remote", c.remote(), "err", err)
 	}
 }
 
-func (l *listener) enter(c *conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || len(l.open) >= l.max {
-		return false
+func (l *listener) handshake(c *conn) error {
+	ctx, cancel := context.WithTimeout(c.ctx, connectTimeout)
+	defer cancel()
+	tc := tls.Server(c.Conn, l.tls)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
 	}
-	l.open[c] = struct{}{}
-	l.served.Add(1)
-	return true
-}
-
-func (l *listener) leave(c *conn) {
-	l.mu.Lock()
-	delete(l.open, c)
-	l.mu.Unlock()
-	l.served.Done()
-}
-
-// shut closes the listener and every connection, and waits until none is served
-// any more. mochi closes the clients it has in its list, and that may lack one: a
-// client that is taken over can take its successor off the list as it goes. Its
-// own close also races with a connection that is just being set up.
-func (l *listener) shut() {
-	l.mu.Lock()
-	l.closed = true
-	open := make([]*conn, 0, len(l.open))
-	for c := range l.open {
-		open = append(open, c)
-	}
-	l.mu.Unlock()
-	_ = l.l.Close()
-	for _, c := range open {
-		_ = c.Close()
-	}
-	l.served.Wait()
+	c.secure(tc)
+	return nil
 }
 
 // Close stops accepting and ends the clients.
 func (l *listener) Close(closeClients listeners.CloseFn) {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	if l.l != nil {
-		_ = l.l.Close()
-	}
-	closeClients(l.ID())
+	_ = l.l.Close()
+	closeClients(l.id)
 }

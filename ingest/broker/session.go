@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -14,92 +14,71 @@ import (
 
 // session is one connection: who it is, and the acknowledgements on their way
 // to it. They are written by a goroutine of the session's own, so that a client
-// that does not read holds up nobody else.
+// that does not read holds up nobody else; it lives only while there is
+// something to write.
 type session struct {
+	hook      *hook
 	client    *mqtt.Client
+	conn      *conn
 	principal ingest.Principal
-	max       int
+	rights    rights
+	version   byte
+	quota     *quota // nil: no limit
+	intake    intake
+
+	unacked atomic.Int32 // taken from the client, acknowledgement not yet written
+	waiting atomic.Bool  // the reader waits for unacked to fall
 
 	mu      sync.Mutex
-	changed *sync.Cond
-	unacked int                 // taken from the client, acknowledgement not yet written
+	changed sync.Cond
 	out     []byte              // acknowledgements to write
-	acks    int                 // how many stand in out
+	acks    int32               // how many publishes they settle
 	due     map[uint16]struct{} // packet ids whose PUBREC was sent and whose PUBREL has not come
+	writing bool                // there is a goroutine in write
 	ended   bool
-
-	// stalled closes the connection when one publish waits too long to be
-	// taken: the client may be gone, which nobody notices while nobody reads.
-	stalled *time.Timer
 }
 
-// maxStall is how long a publish may wait to be taken before its connection is
-// closed. The client keeps it and comes again.
-const maxStall = time.Minute
-
-var errStalled = errors.New("the server could not take a message within a minute")
-
-func newSession(cl *mqtt.Client, p ingest.Principal, max int) *session {
-	s := &session{client: cl, principal: p, max: max}
-	s.changed = sync.NewCond(&s.mu)
-	s.stalled = time.AfterFunc(maxStall, func() { cl.Stop(errStalled) })
-	s.stalled.Stop()
+func newSession(h *hook, cl *mqtt.Client, c *conn, p ingest.Principal) *session {
+	s := &session{hook: h, client: cl, conn: c, principal: p, version: cl.Properties.ProtocolVersion}
+	s.rights = h.rightsOf(p)
+	s.changed.L = &s.mu
 	return s
 }
 
 // lives ends with the connection.
-func (s *session) lives() context.Context {
-	if c, ok := s.client.Net.Conn.(*conn); ok {
-		return c.ctx
-	}
-	return context.Background()
-}
-
-// expect notes that a PUBREL is to come.
-func (s *session) expect(id uint16) {
-	s.mu.Lock()
-	if s.due == nil {
-		s.due = make(map[uint16]struct{})
-	}
-	s.due[id] = struct{}{}
-	s.mu.Unlock()
-}
-
-// released reports whether a PUBREL was expected, and expects it no more.
-func (s *session) released(id uint16) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.due[id]
-	delete(s.due, id)
-	return ok
-}
+func (s *session) lives() context.Context { return s.conn.ctx }
 
 // reserve waits until another publish may be taken; false once the session has
 // ended.
 func (s *session) reserve() bool {
+	limit := int32(s.hook.opts.MaxUnacked)
+	if s.unacked.Load() < limit { // only this goroutine adds to it
+		s.unacked.Add(1)
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unacked >= s.max && !s.ended {
+	s.waiting.Store(true)
+	defer s.waiting.Store(false)
+	for s.unacked.Load() >= limit && !s.ended {
 		s.changed.Wait()
 	}
-	if s.ended {
-		return false
-	}
-	s.unacked++
-	return true
+	s.unacked.Add(1)
+	return !s.ended
 }
 
-// release gives back what reserve took, for a publish that gets no
-// acknowledgement.
-func (s *session) release() {
-	s.mu.Lock()
-	s.unacked--
-	s.mu.Unlock()
-	s.changed.Broadcast()
+// release gives back what reserve took n times. It is called without the lock.
+func (s *session) release(n int32) {
+	s.unacked.Add(-n)
+	if s.waiting.Load() {
+		s.mu.Lock()
+		s.changed.Broadcast()
+		s.mu.Unlock()
+	}
 }
 
 // acknowledge queues the acknowledgement of a publish. It does not block.
-func (s *session) acknowledge(id uint16, qos byte, reason byte) {
+func (s *session) acknowledge(id uint16, qos, reason byte) {
 	kind := packets.Puback
 	if qos == 2 {
 		kind = packets.Pubrec
@@ -109,31 +88,64 @@ func (s *session) acknowledge(id uint16, qos byte, reason byte) {
 	if s.ended {
 		return
 	}
-	s.out = appendAck(s.out, kind, id, reason, s.client.Properties.ProtocolVersion)
-	s.acks++
-	s.changed.Broadcast()
-}
-
-// appendAck encodes a PUBACK or PUBREC (MQTT 3.1.1 §3.4, §3.5; MQTT 5 §3.4,
-// §3.5: reason code and properties may be left out for success, and the
-// properties alone otherwise).
-func appendAck(dst []byte, kind byte, id uint16, reason byte, version byte) []byte {
-	if version >= 5 && reason != 0 {
-		return append(dst, kind<<4, 3, byte(id>>8), byte(id), reason)
+	if qos == 2 && reason == 0 {
+		if s.due == nil {
+			s.due = make(map[uint16]struct{})
+		}
+		s.due[id] = struct{}{}
 	}
-	return append(dst, kind<<4, 2, byte(id>>8), byte(id))
+	s.send(kind, id, reason)
+	s.acks++
 }
 
-// write sends acknowledgements until the session has ended and none is due; all
-// that have gathered go out in one write.
+// send needs the lock.
+func (s *session) send(kind byte, id uint16, reason byte) {
+	if s.out == nil {
+		s.out = make([]byte, 0, 64)
+	}
+	s.out = appendAck(s.out, kind, id, reason, s.version)
+	if !s.writing {
+		s.writing = true
+		go s.write()
+	}
+}
+
+// pubrel answers the client's part in an exchange of QoS 2 with a PUBCOMP.
+func (s *session) pubrel(body []byte) error {
+	id, goesOn, err := parsePubrel(body)
+	if err != nil {
+		return s.fail(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, expected := s.due[id]
+	delete(s.due, id)
+	switch {
+	case s.ended || !goesOn:
+	case expected:
+		s.send(packets.Pubcomp, id, 0)
+	default:
+		s.send(packets.Pubcomp, id, packets.ErrPacketIdentifierNotFound.Code)
+	}
+	return nil
+}
+
+// owed is how many exchanges of QoS 2 wait for their PUBREL.
+func (s *session) owed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.due)
+}
+
+// write sends acknowledgements until none is due; all that have gathered go out
+// in one write.
 func (s *session) write() {
 	var buf []byte
 	for {
 		s.mu.Lock()
-		for s.acks == 0 && !s.ended {
-			s.changed.Wait()
-		}
-		if s.acks == 0 {
+		if len(s.out) == 0 {
+			s.out, s.writing = nil, false
+			s.changed.Broadcast()
 			s.mu.Unlock()
 			return
 		}
@@ -143,28 +155,48 @@ func (s *session) write() {
 		s.mu.Unlock()
 
 		s.client.Lock()
-		_, err := s.client.Net.Conn.Write(buf)
+		_, err := s.conn.Write(buf)
 		s.client.Unlock()
 		if err != nil {
 			s.client.Stop(err)
 			s.end()
-			return
+			s.mu.Lock()
+			s.out = nil
+			s.mu.Unlock()
+			continue
 		}
-		s.mu.Lock()
-		s.unacked -= n
-		s.mu.Unlock()
-		s.changed.Broadcast()
+		s.hook.counts.acknowledged.Add(uint64(n))
+		s.release(n)
 	}
 }
 
-// end wakes everyone who waits on the session.
-func (s *session) end() {
-	s.stalled.Stop()
-	if c, ok := s.client.Net.Conn.(*conn); ok {
-		c.hurry.Store(true)
+// fail tells an MQTT 5 client why its connection ends, and returns the reason
+// for the reader to end it with.
+func (s *session) fail(err error) error {
+	var code packets.Code
+	if s.version < 5 || !errors.As(err, &code) {
+		return err
 	}
+	s.client.Lock()
+	defer s.client.Unlock()
+	_, _ = s.conn.Write([]byte{packets.Disconnect << 4, 2, code.Code, 0}) // it ends anyway
+	return err
+}
+
+// end wakes everyone who waits on the session. What is due is still written.
+func (s *session) end() {
+	s.conn.hurry.Store(true)
 	s.mu.Lock()
 	s.ended = true
-	s.mu.Unlock()
 	s.changed.Broadcast()
+	s.mu.Unlock()
+}
+
+// written waits until what was due at the end is written, or can't be.
+func (s *session) written() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.writing {
+		s.changed.Wait()
+	}
 }

@@ -24,12 +24,21 @@ import (
 // Submit hands a message to the pipeline. It blocks while the pipeline is full.
 type Submit func(ctx context.Context, m ingest.Message) error
 
+// Will is what the broker publishes, at QoS 1, when the source goes without a
+// word.
+type Will struct {
+	Topic   string
+	Payload []byte
+	Retain  bool
+}
+
 // Options configure the source. Broker, ClientID, Submit and Now are required.
 type Options struct {
-	Broker   string // tcp://host:port, ssl://…, ws://…
+	Broker   string // tcp://host:port, ssl://…, ws://…, wss://…
 	ClientID string // must stay the same over restarts: the broker keeps its session, and with it what was not acknowledged
 	Username string
 	Password string
+	TLS      TLSOptions // for ssl:// and wss://
 	// Group is the group of a shared subscription, with which replicas split the
 	// load; empty: an ordinary subscription, for one replica. The broker must
 	// keep shared subscriptions over its own restart: mosquitto 2.0.11 does not,
@@ -40,23 +49,43 @@ type Options struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
+	// SubmitSparkplug takes the messages on spBv1.0/; nil: these are not
+	// subscribed to. Their subscription is not shared: the state of an edge node is
+	// of one host, which has to see all its messages in order.
+	SubmitSparkplug Submit
+	// Will is asked before each connection; nil: no last will.
+	Will func() Will
+	// OnUp is called when a connection is up and has subscribed, by a goroutine
+	// that may call Publish; nil: nobody wants to know.
+	OnUp func()
+
 	MaxInboxBytes int64         // memory for messages not yet handed on; default 64 MiB
 	MaxReconnect  time.Duration // longest pause between two tries to connect; default and at most 30 s
+	// KeepAlive is after what silence the broker is asked whether it is there; a
+	// broker that does not answer within half of it is connected to anew. Whole
+	// seconds; default 20 s.
+	KeepAlive time.Duration
 }
 
-// The greatest number of QoS 1 and 2 messages that can be unacknowledged on one
-// connection: the packet identifiers there are.
-const maxUnacked = 65535
+const (
+	// maxUnacked is the greatest number of QoS 1 and 2 messages that can be
+	// unacknowledged on one connection: the packet identifiers there are.
+	maxUnacked = 65535
+	// answerTimeout is how long the broker may take to answer.
+	answerTimeout = 10 * time.Second
+	// sparkplugPrefix is the namespace of Sparkplug B.
+	sparkplugPrefix = "spBv1.0/"
+)
 
 // Source consumes one broker.
 type Source struct {
-	opts   Options
-	filter string
-	client paho.Client
-	inbox  chan delivery
-	room   *semaphore.Weighted
-	acks   *acks
-	state  atomic.Pointer[string] // what is wrong with the connection; empty: nothing
+	opts    Options
+	filters []string
+	inbox   chan delivery
+	room    *semaphore.Weighted
+	acks    *acks
+	state   atomic.Pointer[string] // what is wrong with the connection; empty: nothing
+	link    link
 }
 
 // delivery is a message with its place in the inbox.
@@ -71,27 +100,43 @@ func New(opts Options) (*Source, error) {
 	if opts.Broker == "" || opts.ClientID == "" || opts.Submit == nil || opts.Now == nil {
 		return nil, errors.New("mqtt source: Broker, ClientID, Submit and Now are required")
 	}
-	if opts.MaxInboxBytes <= 0 {
-		opts.MaxInboxBytes = 64 << 20
-	}
-	if opts.MaxReconnect <= 0 || opts.MaxReconnect > 30*time.Second {
-		opts.MaxReconnect = 30 * time.Second
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
+	opts.setDefaults()
+	config, err := opts.TLS.Config()
+	if err != nil {
+		return nil, fmt.Errorf("TLS to the MQTT broker: %w", err)
 	}
 	s := &Source{
-		opts:   opts,
-		filter: wire.Prefix + "#",
-		inbox:  make(chan delivery, maxUnacked),
-		room:   semaphore.NewWeighted(opts.MaxInboxBytes),
-		acks:   newAcks(),
+		opts:    opts,
+		filters: []string{wire.Prefix + "#"},
+		inbox:   make(chan delivery, maxUnacked),
+		room:    semaphore.NewWeighted(opts.MaxInboxBytes),
+		acks:    newAcks(),
+		link:    link{tls: config, closing: make(chan struct{})},
 	}
 	if opts.Group != "" {
-		s.filter = "$share/" + opts.Group + "/" + s.filter
+		s.filters[0] = "$share/" + opts.Group + "/" + s.filters[0]
+	}
+	if opts.SubmitSparkplug != nil {
+		s.filters = append(s.filters, sparkplugPrefix+"#")
 	}
 	s.note("not connected yet")
 	return s, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.MaxInboxBytes <= 0 {
+		o.MaxInboxBytes = 64 << 20
+	}
+	if o.MaxReconnect <= 0 || o.MaxReconnect > 30*time.Second {
+		o.MaxReconnect = 30 * time.Second
+	}
+	if o.KeepAlive <= 0 {
+		o.KeepAlive = 20 * time.Second
+	}
+	o.KeepAlive = max(time.Second, o.KeepAlive.Truncate(time.Second))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 }
 
 // Trouble says what is wrong with the connection; empty where nothing is.
@@ -103,23 +148,27 @@ func (s *Source) note(what string) { s.state.Store(&what) }
 // but the connection stays up so that what was handed on can be acknowledged.
 // Close ends it.
 func (s *Source) Run(ctx context.Context) error {
-	s.client = paho.NewClient(s.clientOptions(ctx))
 	s.acks.start()
-	// With ConnectRetry the token completes only once connected; the source is
-	// running, and says so in Trouble, before that.
-	s.client.Connect()
+	s.connect(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case d := <-s.inbox:
-			err := s.opts.Submit(ctx, s.message(d))
+			err := s.submitter(d)(ctx, s.message(d))
 			s.room.Release(d.size)
 			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("hand on message from %s: %w", s.opts.Broker, err)
 			}
 		}
 	}
+}
+
+func (s *Source) submitter(d delivery) Submit {
+	if s.opts.SubmitSparkplug != nil && strings.HasPrefix(d.msg.Topic(), sparkplugPrefix) {
+		return s.opts.SubmitSparkplug
+	}
+	return s.opts.Submit
 }
 
 func (s *Source) message(d delivery) ingest.Message {
@@ -133,102 +182,45 @@ func (s *Source) message(d delivery) ingest.Message {
 	}
 }
 
-// clientOptions are paho's, set so that nothing is acknowledged by paho itself
-// and nothing is forgotten over a reconnect.
-func (s *Source) clientOptions(ctx context.Context) *paho.ClientOptions {
-	o := paho.NewClientOptions().
-		AddBroker(s.opts.Broker).
-		SetClientID(s.opts.ClientID).
-		SetUsername(s.opts.Username).
-		SetPassword(s.opts.Password).
-		SetCleanSession(false).
-		SetAutoAckDisabled(true).
-		SetOrderMatters(true).
-		SetAutoReconnect(true).
-		SetMaxReconnectInterval(s.opts.MaxReconnect).
-		SetConnectRetry(true).
-		SetConnectRetryInterval(time.Second).
-		SetConnectTimeout(10 * time.Second).
-		SetKeepAlive(20 * time.Second).
-		SetPingTimeout(10 * time.Second).
-		SetWriteTimeout(30 * time.Second).
-		// All messages come here, also those of the kept session that arrive
-		// before the subscription is confirmed.
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { s.receive(ctx, m) })
-	o.SetOnConnectHandler(func(c paho.Client) { s.subscribe(ctx, c) })
-	o.SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
-		if failed, ok := n.(paho.ConnectionNotificationFailed); ok {
-			s.unreachable(failed.Reason)
-		}
-	})
-	o.SetConnectionLostHandler(func(_ paho.Client, err error) {
-		s.note("connection to " + s.opts.Broker + " lost: " + err.Error())
-		s.opts.Logger.Warn("connection to the MQTT broker lost; reconnecting (if this repeats, another client may use the same mqtt-client-id)",
-			"broker", s.opts.Broker, "client_id", s.opts.ClientID, "err", err)
-	})
-	return o
-}
-
-// unreachable tells of a failed try to connect: at once where it fails in a new
-// way, otherwise only in Trouble.
-func (s *Source) unreachable(err error) {
-	what := "connect to " + s.opts.Broker + ": " + err.Error()
-	if s.Trouble() == what {
-		return
-	}
-	s.note(what)
-	s.opts.Logger.Warn("the MQTT broker can't be used; is it running, and are mqtt-broker, mqtt-username and mqtt-password right? trying on",
-		"broker", s.opts.Broker, "err", err)
-}
-
 // receive runs on paho's own goroutine. Its inbox has room for as many messages
 // as one connection can have unacknowledged, so it waits only where those of a
 // connection before have not gone yet, or are large: paho then stops reading,
 // and the broker keeps the rest.
 func (s *Source) receive(ctx context.Context, m paho.Message) {
-	if m.Retained() && strings.HasSuffix(m.Topic(), "/"+string(wire.Status)) {
+	if m.Retained() && strings.HasPrefix(m.Topic(), wire.Prefix) && strings.HasSuffix(m.Topic(), "/"+string(wire.Status)) {
 		m.Ack() // the broker's memory of a status, told at each subscription: nothing happened now
 		return
 	}
 	d := delivery{msg: m, receivedMS: s.opts.Now().UnixMilli()}
 	d.size = min(int64(len(m.Payload())+len(m.Topic())+128), s.opts.MaxInboxBytes)
 	if err := s.room.Acquire(ctx, d.size); err != nil {
-		return // ending; not acknowledged, so the broker keeps it
+		return // ending, or the connection is lost; not acknowledged, so the broker keeps it
 	}
 	select {
 	case s.inbox <- d:
 	case <-ctx.Done():
+		s.room.Release(d.size)
 	}
 }
 
-// subscribe is called on each connection. A broker that refuses is asked again.
-func (s *Source) subscribe(ctx context.Context, c paho.Client) {
-	for pause := time.Second; ctx.Err() == nil && c.IsConnectionOpen(); pause = min(2*pause, s.opts.MaxReconnect) {
-		err := s.trySubscribe(c)
-		if err == nil {
-			s.note("")
-			s.opts.Logger.Info("consuming the MQTT broker", "broker", s.opts.Broker, "filter", s.filter)
-			return
-		}
-		s.note("subscribe to " + s.filter + " on " + s.opts.Broker + ": " + err.Error())
-		s.opts.Logger.Error("subscribe", "broker", s.opts.Broker, "filter", s.filter, "err", err)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
+// Publish sends a message of the host's own to the broker: a retained one at QoS
+// 1, and waits for its acknowledgement; any other at QoS 0. Error: there is no
+// connection, or no answer within 10 s.
+func (s *Source) Publish(topic string, payload []byte, retain bool) error {
+	c := s.link.current()
+	if c == nil {
+		return errors.New("publish: not connected to the MQTT broker")
 	}
-}
-
-func (s *Source) trySubscribe(c paho.Client) error {
-	token := c.Subscribe(s.filter, 1, nil)
-	if !token.WaitTimeout(10 * time.Second) {
-		return errors.New("no answer within 10 s")
+	qos := byte(0)
+	if retain {
+		qos = 1
+	}
+	token := c.Publish(topic, qos, retain, payload)
+	if !token.WaitTimeout(answerTimeout) {
+		return fmt.Errorf("publish to %s: no answer within %s", topic, answerTimeout)
 	}
 	if err := token.Error(); err != nil {
-		return err
-	}
-	if st, ok := token.(*paho.SubscribeToken); ok && st.Result()[s.filter] > 2 {
-		return errors.New("the broker refused the subscription; check what this user may read")
+		return fmt.Errorf("publish to %s: %w", topic, err)
 	}
 	return nil
 }
@@ -237,7 +229,5 @@ func (s *Source) trySubscribe(c paho.Client) error {
 // twice, and without Run.
 func (s *Source) Close() {
 	s.acks.close()
-	if s.client != nil {
-		s.client.Disconnect(250)
-	}
+	s.link.close()
 }

@@ -16,7 +16,10 @@ import (
 type Mosquitto struct {
 	URL  string // tcp://127.0.0.1:port
 	Addr string // 127.0.0.1:port
-	s    *server
+	// TLSURL is ssl://127.0.0.1:port, of a second listener; empty where there is
+	// none.
+	TLSURL string
+	s      *server
 }
 
 // A broker started by root would become another user, who may not write to the
@@ -38,6 +41,25 @@ log_type warning
 // are further lines of its configuration file.
 func StartMosquitto(t testing.TB, extraConfig ...string) *Mosquitto {
 	t.Helper()
+	return startMosquitto(t, nil, extraConfig)
+}
+
+// StartMosquittoTLS is StartMosquitto with a second listener, for clients with a
+// certificate of the authority.
+func StartMosquittoTLS(t testing.TB, a *Authority, extraConfig ...string) *Mosquitto {
+	t.Helper()
+	return startMosquitto(t, a, extraConfig)
+}
+
+const mosquittoTLS = `listener %d 127.0.0.1
+cafile %s
+certfile %s
+keyfile %s
+require_certificate true
+`
+
+func startMosquitto(t testing.TB, a *Authority, extraConfig []string) *Mosquitto {
+	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "mosquitto.conf")
 	m := &Mosquitto{s: &server{
@@ -57,6 +79,12 @@ func StartMosquitto(t testing.TB, extraConfig ...string) *Mosquitto {
 		m.Addr = fmt.Sprintf("127.0.0.1:%d", port)
 		m.URL = "tcp://" + m.Addr
 		text := fmt.Sprintf(mosquittoConfig, port, dir) + strings.Join(extraConfig, "\n") + "\n"
+		if a != nil {
+			cert, key := a.Issue("mosquitto")
+			tlsPort := FreePort(t)
+			m.TLSURL = fmt.Sprintf("ssl://127.0.0.1:%d", tlsPort)
+			text += fmt.Sprintf(mosquittoTLS, tlsPort, a.CAFile, cert, key)
+		}
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatalf("write mosquitto configuration: %v", err)
 		}

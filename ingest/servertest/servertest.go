@@ -1,7 +1,7 @@
 // Package servertest starts real servers for tests: InfluxDB 1.8 and mosquitto,
 // each with its data in the test's temporary directory, on free ports of
 // 127.0.0.1, killed when the test ends. It knows how to start, stop, kill and
-// freeze them, and nothing of what is said to them.
+// freeze them, and nothing of what is said to them. It also issues certificates.
 //
 // A server that is not installed skips the test, or fails it where
 // FLEETWATT_REQUIRE_ALL=1.
