@@ -33,6 +33,8 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 	var inserted int
 	mark := func() error { return p.opts.Journal.MarkDirty(ctx, g.days) }
 	steps := []step{
+		// First, because the correction is part of a reading's identity.
+		{"clock", p.opts.Clock != nil && p.opts.Clock.Unpersisted(), func() error { return p.opts.Clock.Persist(ctx) }},
 		{"registry", len(g.enroll) > 0, func() error { return p.opts.Directory.Enroll(ctx, g.enroll) }},
 		// Before the readings, for a crash between the two: a sender at QoS 0
 		// delivers nothing again. And after them, for a job that takes the day
@@ -63,6 +65,7 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 	}
 	p.books.settle(appended.New+inserted, appended.Merged+len(g.events)-inserted, len(g.rejected))
 	p.acknowledge(batch)
+	p.observe(batch)
 	p.opts.Metrics.committed(batch, &g, began, p.opts.Now())
 	return nil
 }
@@ -77,6 +80,20 @@ func (p *Pipeline) acknowledge(batch []item) {
 		}
 	}
 	p.budget.Release(cost)
+	p.held.Add(-cost)
+	p.waiting.Add(-int64(len(batch)))
+}
+
+func (p *Pipeline) observe(batch []item) {
+	if p.opts.Observer == nil {
+		return
+	}
+	for i := range batch {
+		it := &batch[i]
+		if it.known || it.enroll {
+			p.opts.Observer.Observe(it.device, it.msg.ReceivedMS, &it.decoded)
+		}
+	}
 }
 
 func (p *Pipeline) gather(batch []item) group {
@@ -153,9 +170,11 @@ func (p *Pipeline) persist(ctx context.Context, s step) error {
 	if !s.needed {
 		return nil
 	}
+	began := p.opts.Now()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := s.do()
 		if err == nil {
+			p.opts.Metrics.stepped(s.to, p.opts.Now().Sub(began))
 			if p.trouble.clear() {
 				p.opts.Logger.Info("commit resumed", "to", s.to)
 			}

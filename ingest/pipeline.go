@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,6 +28,8 @@ type Options struct {
 	Directory  Directory
 	Journal    Journal
 	Quarantine Quarantine
+	Clock      Clock    // nil: the decoder corrects no clocks
+	Observer   Observer // nil: nobody follows
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Metrics    *Metrics // nil: not measured
@@ -47,6 +50,8 @@ type Pipeline struct {
 	budget  *semaphore.Weighted // bytes of pending messages
 	books   books
 	trouble trouble
+	waiting atomic.Int64 // messages
+	held    atomic.Int64 // bytes of the budget
 
 	mu     sync.Mutex
 	queue  []item
@@ -59,6 +64,7 @@ type item struct {
 	msg     Message
 	device  devices.Ref // zero where the topic names none
 	decoded wire.Decoded
+	known   bool // the device, when the message came
 	enroll  bool
 	refused wire.Reason
 	cost    int64
@@ -141,6 +147,8 @@ func (p *Pipeline) enqueue(it item) bool {
 	p.books.receive(it.decoded.Records())
 	p.queue = append(p.queue, it)
 	p.mu.Unlock()
+	p.waiting.Add(1)
+	p.held.Add(it.cost)
 	p.signal()
 	return true
 }
@@ -190,7 +198,7 @@ func (p *Pipeline) admit(it *item) bool {
 		it.fault(wire.ReasonUnknownDevice, it.device.String()+" is not registered, and unknown devices are not admitted")
 		return false
 	}
-	it.enroll = !known
+	it.known, it.enroll = known, !known
 	return true
 }
 
@@ -236,6 +244,11 @@ func cost(it *item) int64 {
 		n += perOther + int64(len(it.decoded.Faults[i].Raw))
 	}
 	return n
+}
+
+// Depth is how much waits for its commit, what is being committed included.
+func (p *Pipeline) Depth() Depth {
+	return Depth{Messages: int(p.waiting.Load()), Bytes: p.held.Load(), Limit: p.opts.MaxPendingBytes}
 }
 
 // Accounting returns the counts of this moment.

@@ -30,6 +30,23 @@ type Journal interface {
 	MarkDirty(ctx context.Context, days []telemetry.DeviceDay) error
 }
 
+// Clock is what corrects the clocks of devices while their messages are decoded.
+type Clock interface {
+	// Unpersisted reports whether a correction is in use that a restart would
+	// lose. It is called for every batch and must answer from memory.
+	Unpersisted() bool
+	// Persist is on disk when it returns.
+	Persist(ctx context.Context) error
+}
+
+// Observer follows which devices are there.
+type Observer interface {
+	// Observe is called for each message after its commit, with what it held,
+	// which must not be kept; not for one whose sender may not speak for ref, nor
+	// for one of an unknown device that held nothing good. It must not block.
+	Observe(ref devices.Ref, receivedMS int64, d *wire.Decoded)
+}
+
 // Quarantine keeps what can't be stored.
 type Quarantine interface {
 	// Put is on disk when it returns.
