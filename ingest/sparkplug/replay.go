@@ -1,0 +1,74 @@
+package sparkplug
+
+import (
+	"context"
+
+	"github.com/fleetwatt/fleetwatt/devices/wire"
+	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/sparkplug/tahu"
+)
+
+// Replay takes a record of the quarantine in again, once the mapping or the
+// schema is mended. It has no effect on any session. What was quarantined for
+// its values names its metrics and their datatypes, so that it needs no birth;
+// what has aliases alone is refused as it was. It returns the error of Submit.
+func (h *Host) Replay(ctx context.Context, m ingest.Message) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	var o outbox
+	h.mu.Lock()
+	h.replay(&o, m)
+	h.mu.Unlock()
+	return h.send(ctx, &o)
+}
+
+func (h *Host) replay(o *outbox, m ingest.Message) {
+	topic, err := ParseTopic(m.Topic)
+	if err != nil {
+		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownTopic, Detail: err.Error(), Raw: m.Payload})
+		return
+	}
+	p, fault := h.payloads.decode(m.Payload)
+	if fault != nil {
+		o.refuse(m, fault)
+		return
+	}
+	msg := &message{Message: m, topic: topic, payload: p}
+	msg.ts, msg.dated = milliseconds(p.Timestamp)
+	t := translation{host: h, scope: h.mapped(topic, p), msg: msg, byName: true, at: make(map[int64]int, 1)}
+	switch {
+	case t.scope.rule == nil:
+		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownDevice, Detail: "no rule matches the device", Raw: m.Payload})
+		return
+	case t.scope.unfit != nil:
+		o.deliver(m, t.scope.ref, t.refuse(t.scope.unfit))
+		return
+	}
+	var d wire.Decoded
+	for i, metric := range p.Metrics {
+		t.metric(i, metric)
+	}
+	t.finish(&d)
+	o.deliver(m, t.scope.ref, d)
+}
+
+// mapped is a scope of no session: with what the present mapping and, where
+// there is one, the device's last birth say.
+func (h *Host) mapped(topic Topic, p *tahu.Payload) *scope {
+	s := &scope{device: topic.Device}
+	if n := h.nodes[topic.node()]; n != nil {
+		if known := n.scopes[topic.Device]; known != nil {
+			s.ref, s.byName = known.ref, known.byName
+		}
+	}
+	if s.rule = match(h.rules, topic.node(), topic.Device); s.rule == nil {
+		return s
+	}
+	if ref, unfit := s.rule.ref(topic.node(), topic.Device, p); unfit == nil {
+		s.ref = ref
+	} else if s.ref.ID == "" {
+		s.unfit = unfit
+	}
+	s.targets = s.rule.kinds[s.ref.Kind]
+	return s
+}
