@@ -48,12 +48,15 @@ type Options struct {
 	Jobs        Jobs
 	Health      Health
 	Ingest      Ingest
+	Presence    Presence     // nil: not followed, and without routes
 	Metrics     http.Handler // answers /metrics
 
 	// OnDeviceChanged is called after a change of the registry that makes
 	// results out of date: a battery's ratings. An error is the client's 500;
 	// the change itself stays, and repeating the request calls again.
 	OnDeviceChanged func(ctx context.Context, device devices.Ref) error
+
+	TempDir string // where exports are put together; empty: as os.TempDir says
 
 	RequestTimeout time.Duration // of one operation; 0: 30 s
 	ReadTimeout    time.Duration // of one request with its body; 0: 10 s
@@ -134,6 +137,8 @@ func (a *API) route() {
 	a.routeFleet()
 	a.routeJobs()
 	a.routeQuarantine()
+	a.routePresence()
+	a.routeExport()
 }
 
 // answerHead gives every GET route its HEAD: humafiber registers no such, and

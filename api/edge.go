@@ -22,7 +22,7 @@ func (a *API) edge(c *fiber.Ctx) error {
 	}
 	a.opts.Log.Debug("request",
 		"method", c.Method(), "path", c.Path(), "status", c.Response().StatusCode(),
-		"bytes", len(c.Response().Body()), "duration", a.opts.Now().Sub(start))
+		"bytes", bodyBytes(c), "duration", a.opts.Now().Sub(start))
 	return err
 }
 

@@ -2,9 +2,11 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -98,19 +100,19 @@ func (f *fakeReader) Latest(_ context.Context, q telemetry.RangeQuery) ([]teleme
 	if err != nil {
 		return nil, err
 	}
-	newest := map[*devices.Field]telemetry.Sample{}
+	type series struct {
+		device string
+		field  *devices.Field
+	}
+	newest := map[series]telemetry.Sample{}
 	for _, r := range found {
 		for _, v := range r.Values {
-			newest[v.Field] = telemetry.Sample{Device: r.Device, TS: r.TS, Value: v}
+			newest[series{r.Device, v.Field}] = telemetry.Sample{Device: r.Device, TS: r.TS, Value: v}
 		}
 	}
-	var out []telemetry.Sample
-	for _, field := range f.schema.Measurement(q.Kind).Fields {
-		if s, ok := newest[field]; ok {
-			out = append(out, s)
-		}
-	}
-	return out, nil
+	return slices.SortedFunc(maps.Values(newest), func(x, y telemetry.Sample) int {
+		return cmp.Or(cmp.Compare(x.Device, y.Device), cmp.Compare(x.Value.Field.Index, y.Value.Field.Index))
+	}), nil
 }
 
 // Aggregate knows mean, count and max, which is enough to tell that the query

@@ -11,6 +11,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+	"github.com/fleetwatt/fleetwatt/ingest/presence"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
 
@@ -81,10 +82,25 @@ type Credentials interface {
 	// empty username stands for its id. Errors: registry.ErrNotFound,
 	// ErrConflict, *registry.Invalid.
 	SetCredential(ctx context.Context, device devices.Ref, username string) (secret string, err error)
-	// RevokeCredential takes it away. Error: registry.ErrNotFound.
+	// CreateCredential is SetCredential for a device that has no secret yet;
+	// registry.ErrExists where it has.
+	CreateCredential(ctx context.Context, device devices.Ref, username string) (secret string, err error)
+	// RotateCredential gives the device a new secret and lets the old one work
+	// for grace longer. Errors: registry.ErrNotFound, *registry.Invalid.
+	RotateCredential(ctx context.Context, device devices.Ref, grace time.Duration) (c registry.Credential, secret string, err error)
+	// RevokeCredential takes secrets and certificates away. Error:
+	// registry.ErrNotFound.
 	RevokeCredential(ctx context.Context, device devices.Ref) error
-	// Credentials lists them, by device.
+	// Credentials lists the secrets, by device.
 	Credentials(ctx context.Context) ([]registry.Credential, error)
+
+	// BindCertificate lets client certificates of the name sign in as the
+	// device. Errors: registry.ErrNotFound, ErrConflict, *registry.Invalid.
+	BindCertificate(ctx context.Context, device devices.Ref, commonName string) (registry.Certificate, error)
+	// RevokeCertificate ends that. Error: registry.ErrNotFound.
+	RevokeCertificate(ctx context.Context, device devices.Ref, commonName string) error
+	// Certificates lists them, by device and name.
+	Certificates(ctx context.Context) ([]registry.Certificate, error)
 }
 
 // Results are what the jobs have worked out.
@@ -125,11 +141,14 @@ type Events interface {
 
 // Quarantine keeps what can't be stored. Error: quarantine.ErrNotFound.
 type Quarantine interface {
-	// List returns a page of entries, newest first, and how many there are.
+	// List returns a page of entries by id, and how many there are.
 	List(ctx context.Context, f quarantine.Filter) ([]quarantine.Entry, int, error)
 	Get(ctx context.Context, id int64) (quarantine.Entry, error)
 	Counts(context.Context) (map[wire.Reason]int, error)
 	Delete(ctx context.Context, id int64) error
+	// Drop removes what f selects, but for the newest of it that count for at
+	// most keepBytes, and says how much that was; a dry run only says it.
+	Drop(ctx context.Context, f quarantine.Filter, keepBytes int64, dryRun bool) (quarantine.Dropped, error)
 }
 
 // Jobs are the computations that run on a schedule.
@@ -180,4 +199,13 @@ type Accounting struct {
 	Duplicate   uint64 `json:"duplicate" doc:"readings merged into one that was there, events seen before"`
 	Quarantined uint64 `json:"quarantined" doc:"kept with the reason why they can't be stored"`
 	Pending     uint64 `json:"pending" doc:"accepted, not yet committed"`
+}
+
+// Presence knows which devices are there.
+type Presence interface {
+	// Get is the presence of a device; presence.Never where it was not heard.
+	Get(device devices.Ref) presence.Presence
+	// List returns a page of devices, by kind and id, and how many the filter
+	// selects.
+	List(ctx context.Context, f presence.Filter) ([]presence.Presence, int, error)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fleetwatt/fleetwatt/devices/wire"
@@ -17,8 +19,42 @@ const maxListedPayload = 4 << 10
 
 type quarantineInput struct {
 	Page
-	Reason string `query:"reason" maxLength:"64" doc:"only entries of this reason"`
-	Device string `query:"device" maxLength:"128" doc:"only entries of this device: kind/id"`
+	QuarantineFilter
+}
+
+// QuarantineFilter selects entries.
+type QuarantineFilter struct {
+	Reason string    `query:"reason" maxLength:"64" doc:"only entries of this reason"`
+	Device string    `query:"device" maxLength:"128" doc:"only entries of this device: kind/id"`
+	Since  time.Time `query:"since" doc:"only entries received at this time or later, RFC 3339"`
+	Until  time.Time `query:"until" doc:"only entries received before this time, RFC 3339"`
+}
+
+func (f *QuarantineFilter) filter() (quarantine.Filter, error) {
+	reason := wire.Reason(f.Reason)
+	if reason != "" && !slices.Contains(wire.Reasons(), reason) {
+		return quarantine.Filter{}, badParameter("query.reason", "there is no such reason", f.Reason)
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return quarantine.Filter{}, badParameter("query.since", "must be before until", timeOf(f.Since).String())
+	}
+	return quarantine.Filter{Reason: reason, Device: f.Device, Since: f.Since, Until: f.Until}, nil
+}
+
+func (f *QuarantineFilter) empty() bool { return *f == QuarantineFilter{} }
+
+type purgeInput struct {
+	QuarantineFilter
+	KeepBytes int64 `query:"keep_bytes" minimum:"0" doc:"keep the newest of them, as many as count for so many bytes"`
+	All       bool  `query:"all" doc:"needed to drop everything: without filter and keep_bytes"`
+	DryRun    bool  `query:"dry_run" doc:"only count"`
+}
+
+// Purged is what was dropped, or would be.
+type Purged struct {
+	Entries int   `json:"entries"`
+	Bytes   int64 `json:"bytes" doc:"that they counted for in the limit of the quarantine"`
+	DryRun  bool  `json:"dry_run"`
 }
 
 // EntryPath is the id of a quarantined record in a path.
@@ -58,6 +94,10 @@ func (a *API) routeQuarantine() {
 		notes:   "Long payloads are cut; get the entry for all of it.",
 	}, a.quarantined)
 	add(a, operation{
+		id: "purge-quarantine", method: http.MethodDelete, path: "/quarantine", tag: "ingest", patient: true,
+		summary: "Drop entries by filter and size", status: http.StatusOK,
+	}, a.purgeQuarantine)
+	add(a, operation{
 		id: "count-quarantine", method: http.MethodGet, path: "/quarantine/counts", tag: "ingest",
 		summary: "Number of entries by reason",
 	}, a.quarantineCounts)
@@ -77,7 +117,7 @@ func (a *API) routeQuarantine() {
 	add(a, operation{
 		id: "replay-quarantine", method: http.MethodPost, path: "/quarantine/replay", tag: "ingest",
 		summary: "Take entries in again, the oldest first",
-		notes:   "At most 1,000 at a time; foreign_device entries are left alone.",
+		notes:   "At most 1,000 at a time: go on with after and through of the answer. foreign_device entries are left alone.",
 	}, a.replayQuarantine)
 	add(a, operation{
 		id: "get-ingest", method: http.MethodGet, path: "/ingest", tag: "ingest",
@@ -89,9 +129,12 @@ func (a *API) routeQuarantine() {
 }
 
 func (a *API) quarantined(ctx context.Context, in *quarantineInput) (*listOutput[Quarantined], error) {
-	entries, total, err := a.opts.Quarantine.List(ctx, quarantine.Filter{
-		Reason: wire.Reason(in.Reason), Device: in.Device, Limit: in.Limit, Offset: in.Offset,
-	})
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	f.Limit, f.Offset = in.Limit, in.Offset
+	entries, total, err := a.opts.Quarantine.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +172,21 @@ func (a *API) dropQuarantined(ctx context.Context, in *EntryPath) (*struct{}, er
 		return nil, fmt.Errorf("quarantine entry %d: %w", in.ID, err)
 	}
 	return nil, nil
+}
+
+func (a *API) purgeQuarantine(ctx context.Context, in *purgeInput) (*itemOutput[Purged], error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	if everything := in.empty() && in.KeepBytes == 0; everything != in.All {
+		return nil, badParameter("query.all", "give either a filter or keep_bytes, or all=true to drop everything", nil)
+	}
+	d, err := a.opts.Quarantine.Drop(ctx, f, in.KeepBytes, in.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	return &itemOutput[Purged]{Body: Purged{Entries: d.Entries, Bytes: d.Bytes, DryRun: in.DryRun}}, nil
 }
 
 // viewEntry shows an entry with at most limit bytes of its payload. Whether it

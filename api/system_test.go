@@ -217,7 +217,7 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	list := s.get("/api/v1/credentials")
-	want := `{"items":[{"device":"station/st1","username":"north","created_at":"2026-03-02T12:00:00.000Z"}]}`
+	want := `{"items":[{"device":"station/st1","type":"secret","username":"north","created_at":"2026-03-02T12:00:00.000Z"}]}`
 	if got := strings.TrimSpace(list.body); got != want {
 		t.Errorf("list: got %s, want %s", got, want)
 	}

@@ -13,22 +13,27 @@ import (
 
 // Filter selects and pages entries. Empty conditions select everything.
 type Filter struct {
-	Reason wire.Reason
-	Device string // "kind/id"
-	Limit  int    // at most so many; 0 or less: all
-	Offset int    // skip so many
+	Reason  wire.Reason
+	Device  string    // "kind/id"
+	Since   time.Time // received at this time or later
+	Until   time.Time // received before this time
+	After   int64     // an id greater than this one
+	Through int64     // an id up to this one; 0 or less: any
+
+	OldestFirst bool // otherwise the newest come first
+	Limit       int  // at most so many; 0 or less: all
+	Offset      int  // skip so many
 }
 
 const entryColumns = "id, received_at, reason, device, principal, topic, detail, payload"
 
-// List returns a page of entries, newest first, and how many the filter
-// selects. Entries carry their payloads, so a caller should set a limit.
+// List returns a page of entries by id, and how many the filter selects. Entries carry their payloads, so a caller should set a limit.
 func (q *Quarantine) List(ctx context.Context, f Filter) (entries []Entry, total int, err error) {
 	count := sqlite.NewQuery(`SELECT count(*) FROM entries`)
 	page := sqlite.NewQuery(`SELECT ` + entryColumns + ` FROM entries`)
 	f.where(count)
 	f.where(page)
-	page.Page("id DESC", f.Limit, f.Offset)
+	page.Page(f.order(), f.Limit, f.Offset)
 	err = q.db.View(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, count.Text(), count.Args()...).Scan(&total); err != nil {
 			return err
@@ -42,6 +47,13 @@ func (q *Quarantine) List(ctx context.Context, f Filter) (entries []Entry, total
 	return entries, total, nil
 }
 
+func (f *Filter) order() string {
+	if f.OldestFirst {
+		return "id"
+	}
+	return "id DESC"
+}
+
 func (f *Filter) where(to *sqlite.Query) {
 	if f.Reason != "" {
 		to.Where("reason = ?", string(f.Reason))
@@ -49,6 +61,28 @@ func (f *Filter) where(to *sqlite.Query) {
 	if f.Device != "" {
 		to.Where("device = ?", []byte(f.Device))
 	}
+	if !f.Since.IsZero() {
+		to.Where("received_at >= ?", ceilMilli(f.Since))
+	}
+	if !f.Until.IsZero() {
+		to.Where("received_at < ?", ceilMilli(f.Until))
+	}
+	if f.After > 0 {
+		to.Where("id > ?", f.After)
+	}
+	if f.Through > 0 {
+		to.Where("id <= ?", f.Through)
+	}
+}
+
+// ceilMilli is the first whole millisecond at or after t: among whole
+// milliseconds, those before it are those before t.
+func ceilMilli(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.Nanosecond()%int(time.Millisecond) != 0 {
+		ms++
+	}
+	return ms
 }
 
 // Get returns one entry. Error: ErrNotFound.

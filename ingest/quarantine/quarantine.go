@@ -1,6 +1,6 @@
 // Package quarantine keeps what arrived and can't be stored, whole and with its
 // reason, until somebody looks at it, mends the cause and replays it, or until
-// it is too old or there is too much of it.
+// it is too old or its sender has filled the quarantine with more.
 //
 // It takes any bytes and understands none of them. One process at a time may
 // have a quarantine's file open, since how full it is is counted in the memory
@@ -108,9 +108,10 @@ func (q *Quarantine) Purged() int64 {
 }
 
 // Put commits the entries, all of them or none; they are on disk when it
-// returns. Where they bring the quarantine above MaxBytes, the oldest entries
-// are dropped until it is not, but never the newest one. The entries are not
-// kept after the call and not changed.
+// returns. Where they bring the quarantine above MaxBytes, entries of the
+// principal that has the most are dropped, the oldest first, until it is not,
+// but never the newest one of all. The entries are not kept after the call and
+// not changed.
 func (q *Quarantine) Put(ctx context.Context, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -118,36 +119,39 @@ func (q *Quarantine) Put(ctx context.Context, entries []Entry) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	size := q.size
-	var dropped int64
+	var evicted removed
 	err := q.db.Update(ctx, func(tx *sql.Tx) error {
-		added, newest, err := q.insert(ctx, tx, entries)
+		newest, added, err := q.insert(ctx, tx, entries)
 		if err != nil {
 			return err
 		}
-		size += added
-		if size <= q.opts.MaxBytes {
-			return nil
+		size += added.total()
+		if size > q.opts.MaxBytes {
+			e := evictor{tx: tx, newest: newest, step: max(1, q.opts.MaxBytes/evictionSteps)}
+			evicted, err = e.evict(ctx, size-q.opts.MaxBytes)
 		}
-		var freed int64
-		dropped, freed, err = dropOldest(ctx, tx, size-q.opts.MaxBytes, newest)
-		size -= freed
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("put in quarantine: %w", err)
 	}
-	q.size = size
-	q.purged += dropped
+	q.size = size - evicted.bytes
+	q.purged += evicted.entries
 	return nil
 }
 
-func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (added, newest int64, err error) {
+// evictionSteps bounds the steps of an eviction, and how unevenly it takes from
+// principals that have as much: by this part of MaxBytes.
+const evictionSteps = 4096
+
+func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (newest Entry, added usage, err error) {
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries
 		(received_at, reason, size, device, principal, topic, detail, payload)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`)
 	if err != nil {
-		return 0, 0, err
+		return Entry{}, nil, err
 	}
+	added = usage{}
 	for i := range entries {
 		e := &entries[i]
 		at := e.ReceivedAt
@@ -155,13 +159,16 @@ func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (a
 			at = q.opts.Now()
 		}
 		err := insert.QueryRowContext(ctx, at.UnixMilli(), string(e.Reason), e.size(), []byte(e.Device),
-			[]byte(e.Principal), []byte(e.Topic), []byte(e.Detail), nonNil(e.Payload)).Scan(&newest)
+			[]byte(e.Principal), []byte(e.Topic), []byte(e.Detail), nonNil(e.Payload)).Scan(&newest.ID)
 		if err != nil {
-			return 0, 0, err
+			return Entry{}, nil, err
 		}
-		added += e.size()
+		added[e.Principal] += e.size()
 	}
-	return added, newest, nil
+	id := newest.ID
+	newest = entries[len(entries)-1]
+	newest.ID = id
+	return newest, added, added.add(ctx, tx)
 }
 
 // nonNil is for the driver, which takes a nil slice for NULL.
@@ -170,89 +177,4 @@ func nonNil(b []byte) []byte {
 		return []byte{}
 	}
 	return b
-}
-
-// dropOldest deletes entries older than the one named by before, the oldest
-// first, until at least excess bytes are freed.
-func dropOldest(ctx context.Context, tx *sql.Tx, excess, before int64) (dropped, freed int64, err error) {
-	last, err := lastToDrop(ctx, tx, excess, before)
-	if err != nil || last == 0 {
-		return 0, 0, err
-	}
-	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM entries WHERE id <= $1`, last).
-		Scan(&dropped, &freed)
-	if err != nil {
-		return 0, 0, err
-	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM entries WHERE id <= $1`, last)
-	return dropped, freed, err
-}
-
-// lastToDrop is the id up to which dropOldest deletes; 0 where there is none.
-// It reads no further than it must.
-func lastToDrop(ctx context.Context, tx *sql.Tx, excess, before int64) (last int64, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, size FROM entries WHERE id < $1 ORDER BY id`, before)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = rows.Close() }() // what went wrong while reading is in rows.Err
-	for excess > 0 && rows.Next() {
-		var size int64
-		if err := rows.Scan(&last, &size); err != nil {
-			return 0, err
-		}
-		excess -= size
-	}
-	return last, rows.Err()
-}
-
-// Delete removes one entry, say because it was replayed. Error: ErrNotFound.
-func (q *Quarantine) Delete(ctx context.Context, id int64) error {
-	dropped, err := q.delete(ctx, `DELETE FROM entries WHERE id = $1 RETURNING size`, id)
-	if err == nil && dropped == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("quarantine entry %d: %w", id, err)
-	}
-	return nil
-}
-
-// Purge drops the entries that were received more than MaxAge before now and
-// returns how many.
-func (q *Quarantine) Purge(ctx context.Context, now time.Time) (int, error) {
-	dropped, err := q.delete(ctx, `DELETE FROM entries WHERE received_at < $1 RETURNING size`,
-		now.Add(-q.opts.MaxAge).UnixMilli())
-	if err != nil {
-		return 0, fmt.Errorf("purge quarantine: %w", err)
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.purged += dropped
-	return int(dropped), nil
-}
-
-// delete runs a statement that returns the sizes of what it deletes.
-func (q *Quarantine) delete(ctx context.Context, statement string, arg any) (dropped int64, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var freed int64
-	err = q.db.Update(ctx, func(tx *sql.Tx) error {
-		sizes, err := sqlite.Collect(ctx, tx, scanSize, statement, arg)
-		for _, size := range sizes {
-			freed += size
-			dropped++
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	q.size -= freed
-	return dropped, nil
-}
-
-func scanSize(row sqlite.Scanner) (size int64, err error) {
-	err = row.Scan(&size)
-	return size, err
 }

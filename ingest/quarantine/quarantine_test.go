@@ -165,7 +165,38 @@ func TestPurgeByAge(t *testing.T) {
 	}
 }
 
-// TestModel holds a small quarantine to a slice that drops its oldest, with
+// evict drops from the model, one at a time, the oldest entry of the principal
+// that has the most, until what is left is at most maxBytes; the newest stays.
+func evict(model []quarantine.Entry, maxBytes int) (left []quarantine.Entry, dropped int64) {
+	for {
+		total, sizes := 0, map[string]int{}
+		for _, e := range model {
+			total += size(e)
+			sizes[e.Principal] += size(e)
+		}
+		if total <= maxBytes || len(model) == 1 {
+			return model, dropped
+		}
+		oldest := -1
+		for i, e := range model[:len(model)-1] {
+			if oldest >= 0 {
+				a, b := sizes[e.Principal], sizes[model[oldest].Principal]
+				if a < b || (a == b && e.Principal >= model[oldest].Principal) {
+					continue
+				}
+			}
+			oldest = i
+		}
+		model = slices.Delete(slices.Clone(model), oldest, oldest+1)
+		dropped++
+	}
+}
+
+func size(e quarantine.Entry) int {
+	return overhead + len(e.Topic) + len(e.Device) + len(e.Principal) + len(e.Reason) + len(e.Detail) + len(e.Payload)
+}
+
+// TestModel holds a small quarantine to a slice that drops as evict does, with
 // reopenings between.
 func TestModel(t *testing.T) {
 	const maxBytes = 1000
@@ -176,29 +207,21 @@ func TestModel(t *testing.T) {
 		clean(t, q)
 		var model []quarantine.Entry // oldest first
 		purged := q.Purged()
-		size := func(e quarantine.Entry) int {
-			return overhead + len(e.Topic) + len(e.Device) + len(e.Principal) + len(e.Reason) + len(e.Detail) + len(e.Payload)
-		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"put": func(rt *rapid.T) {
 				var entries []quarantine.Entry
 				for _, n := range rapid.SliceOfN(rapid.IntRange(0, 1200), 1, 4).Draw(rt, "sizes") {
 					entries = append(entries, quarantine.Entry{
-						ReceivedAt: noon, Topic: "t", Device: "d", Principal: "p", Detail: "é", Payload: make([]byte, n),
-						Reason: rapid.SampledFrom([]wire.Reason{wire.ReasonEmpty, wire.ReasonFuture}).Draw(rt, "reason"),
+						ReceivedAt: noon, Topic: "t", Device: "d", Detail: "é", Payload: make([]byte, n),
+						Principal: rapid.SampledFrom([]string{"", "p", "q\xff"}).Draw(rt, "principal"),
+						Reason:    rapid.SampledFrom([]wire.Reason{wire.ReasonEmpty, wire.ReasonFuture}).Draw(rt, "reason"),
 					})
 				}
 				ok(t, q.Put(ctx, entries))
 				model = append(model, entries...)
-				total := 0
-				for _, e := range model {
-					total += size(e)
-				}
-				for total > maxBytes && len(model) > 1 {
-					total -= size(model[0])
-					model = model[1:]
-					purged++
-				}
+				left, dropped := evict(model, maxBytes)
+				model = left
+				purged += dropped
 			},
 			"delete": func(rt *rapid.T) {
 				if len(model) == 0 {
@@ -277,13 +300,24 @@ func TestCloseTwice(t *testing.T) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	for _, n := range []int{1, 100} {
-		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) {
-			q := fresh(b, quarantine.Options{})
-			entries := slices.Repeat([]quarantine.Entry{{Topic: "fleet/v1/battery/b/telemetry", Reason: wire.ReasonMalformed, Payload: make([]byte, 200)}}, n)
-			for b.Loop() {
-				ok(b, q.Put(b.Context(), entries))
-			}
-		})
+	for _, full := range []bool{false, true} {
+		for _, n := range []int{1, 100} {
+			b.Run(fmt.Sprintf("full=%v/entries=%d", full, n), func(b *testing.B) {
+				entries := slices.Repeat([]quarantine.Entry{{Topic: "fleet/v1/battery/b/telemetry", Reason: wire.ReasonMalformed, Payload: make([]byte, 200)}}, n)
+				opts := quarantine.Options{}
+				if full {
+					opts.MaxBytes = 16 << 20
+				}
+				q := fresh(b, opts)
+				for i := 0; full && q.Purged() == 0; i++ { // 200 principals with as much
+					e := entries[0]
+					e.Principal = fmt.Sprint(i % 200)
+					ok(b, q.Put(b.Context(), slices.Repeat([]quarantine.Entry{e}, 100)))
+				}
+				for b.Loop() {
+					ok(b, q.Put(b.Context(), entries))
+				}
+			})
+		}
 	}
 }
