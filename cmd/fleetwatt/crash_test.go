@@ -15,13 +15,23 @@ import (
 // messages lets it, and remembers which were acknowledged.
 type sender struct {
 	device string
-	next   int64 // timestamp of the next reading
+	next   int64           // timestamp of the next reading
+	stop   <-chan struct{} // closed when to send no more; nil: never
 
 	mu    sync.Mutex
 	acked map[int64]float64 // ts → soc_pct
 }
 
-// run publishes until the connection breaks.
+func (s *sender) stopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// run publishes until the connection breaks, or it is to stop.
 func (s *sender) run(broker string, window int) {
 	lost := make(chan struct{})
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(broker).SetClientID(s.device).SetAutoReconnect(false).
@@ -37,6 +47,8 @@ func (s *sender) run(broker string, window int) {
 		select {
 		case room <- struct{}{}:
 		case <-lost:
+			return
+		case <-s.stop:
 			return
 		}
 		ts, n := s.next, int64(1)

@@ -33,7 +33,8 @@ func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		Args:          cobra.NoArgs, // so that a misspelt command is an error
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(serveCommand(), demoCommand(), simulateCommand(), replayCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), demoCommand(), simulateCommand(), replayCommand(),
+		quarantineCommand(), devicesCommand(), exportCommand(), configCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

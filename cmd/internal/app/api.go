@@ -20,14 +20,15 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
+	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
 )
 
-func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err error) {
+func (a *App) openAPI(metrics *prometheus.Registry) (err error) {
 	a.api, err = api.New(api.Options{
-		AdminKey: a.adminKey, Version: a.version, Schema: schema, Log: a.log, Now: a.now,
+		AdminKey: a.adminKey, Version: a.version, Schema: a.schema, Log: a.log, Now: a.now,
 		Registry: a.registry, Credentials: credentials{a.registry, a.source.Kick}, Telemetry: a.store,
 		Results: a.ledger, Events: a.ledger, Quarantine: a.quarantine,
-		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: intake{a},
+		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: intake{a}, Presence: a.presence, TempDir: a.cfg.Data,
 		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		OnDeviceChanged: a.ledger.Invalidate,
 	})
@@ -47,7 +48,7 @@ func (a *App) openAPI(schema *devices.Schema, metrics *prometheus.Registry) (err
 }
 
 // Ready says whether the server can do its work, and what keeps it from it.
-func (a *App) Ready(context.Context) []api.Check {
+func (a *App) Ready(ctx context.Context) []api.Check {
 	check := func(name, trouble string) api.Check {
 		return api.Check{Name: name, OK: trouble == "", Detail: trouble}
 	}
@@ -61,7 +62,7 @@ func (a *App) Ready(context.Context) []api.Check {
 	if what != "" {
 		what = fmt.Sprintf("nothing is acknowledged since %s: %s", since.UTC().Format(time.RFC3339), what)
 	}
-	return []api.Check{check("server", stopping), check("intake", a.source.Trouble()), check("ingest", what)}
+	return []api.Check{check("server", stopping), check("intake", a.source.Trouble()), check("ingest", what), check("compaction", a.compactionTrouble(ctx))}
 }
 
 // jobs is the runner with its history, as the API wants it.
@@ -120,7 +121,11 @@ func (in intake) Replay(ctx context.Context, e quarantine.Entry) (records, quara
 	if e.Reason == wire.ReasonFuture {
 		m.ReceivedMS, m.Redelivered = in.now().UnixMilli(), true
 	}
-	if err := in.pipeline.Submit(ctx, m); err != nil {
+	submit := in.pipeline.Submit
+	if sparkplug.Handles(m.Topic) {
+		submit = in.replaySparkplug
+	}
+	if err := submit(ctx, m); err != nil {
 		if errors.Is(err, ingest.ErrClosed) {
 			err = fmt.Errorf("%w: %w", telemetry.ErrClosed, err)
 		}
@@ -157,6 +162,14 @@ func (c credentials) RevokeCredential(ctx context.Context, ref devices.Ref) erro
 	return err
 }
 
+func (c credentials) RevokeCertificate(ctx context.Context, ref devices.Ref, commonName string) error {
+	err := c.Registry.RevokeCertificate(ctx, ref, commonName)
+	if err == nil {
+		c.kick(ref)
+	}
+	return err
+}
+
 // toQuarantine stores what the pipeline rejects.
 type toQuarantine struct {
 	q   *quarantine.Quarantine
@@ -174,7 +187,7 @@ func (t toQuarantine) Put(ctx context.Context, rejected []ingest.Rejected) error
 	before := t.q.Purged()
 	err := t.q.Put(ctx, entries)
 	if n := t.q.Purged() - before; n > 0 {
-		t.log.Warn("the quarantine is full; its oldest entries were dropped", "entries", n)
+		t.log.Warn("the quarantine is full; the oldest entries of whoever has the most were dropped", "entries", n)
 	}
 	return err
 }

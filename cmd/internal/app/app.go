@@ -29,7 +29,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/presence"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
+	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
 )
 
 // App is a running fleetwatt server.
@@ -39,12 +41,15 @@ type App struct {
 	log     *slog.Logger
 	now     func() time.Time
 
+	schema     *devices.Schema
 	adminKey   string
 	store      store
 	registry   *registry.Registry
 	ledger     *ledger.Ledger
 	quarantine *quarantine.Quarantine
+	presence   *presence.Tracker
 	pipeline   *ingest.Pipeline
+	sparkplug  *sparkplug.Host // nil: off
 	source     source
 	runner     *fleet.Runner
 	api        *api.API
@@ -67,8 +72,8 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.cfg.Validate(); err != nil {
 		return err
 	}
-	schema, err := a.cfg.Schema()
-	if err != nil {
+	var err error
+	if a.schema, err = a.cfg.Schema(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(a.cfg.Data, 0o750); err != nil {
@@ -83,24 +88,25 @@ func (a *App) open(ctx context.Context) error {
 	if a.adminKey, err = adminKey(a.cfg, a.log); err != nil {
 		return err
 	}
-	if err := a.openStores(ctx, schema); err != nil {
+	if err := a.openStores(ctx); err != nil {
 		return err
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.openPipeline(schema, metrics)
+	a.openPipeline(metrics)
 	if err := a.openSource(); err != nil {
 		return err
 	}
-	if err := a.openJobs(ctx, schema); err != nil {
+	a.expose(metrics)
+	if err := a.openJobs(ctx); err != nil {
 		return err
 	}
-	return a.openAPI(schema, metrics)
+	return a.openAPI(metrics)
 }
 
-func (a *App) openStores(ctx context.Context, schema *devices.Schema) (err error) {
+func (a *App) openStores(ctx context.Context) (err error) {
 	path := func(name string) string { return filepath.Join(a.cfg.Data, name) }
-	if a.store, err = openStore(ctx, a.cfg, schema, a.log); err != nil {
+	if a.store, err = openStore(ctx, a.cfg, a.schema, a.log); err != nil {
 		return err
 	}
 	a.onClose(a.store.Close)
@@ -112,40 +118,45 @@ func (a *App) openStores(ctx context.Context, schema *devices.Schema) (err error
 		return err
 	}
 	a.onClose(a.ledger.Close)
-	if a.quarantine, err = quarantine.Open(ctx, path("quarantine.db"), quarantine.Options{Now: a.now}); err != nil {
+	if a.quarantine, err = quarantine.Open(ctx, path("quarantine.db"), quarantine.Options{
+		Now: a.now, MaxBytes: int64(a.cfg.QuarantineMiB) << 20, MaxAge: a.cfg.QuarantineAge,
+	}); err != nil {
 		return err
 	}
 	a.onClose(a.quarantine.Close)
+	if a.presence, err = presence.Open(ctx, path("presence.db"), presence.Options{
+		Now: a.now, Logger: a.log, Registered: a.registry.Refs,
+	}); err != nil {
+		return err
+	}
+	a.onClose(a.presence.Close)
 	return nil
 }
 
-func (a *App) openPipeline(schema *devices.Schema, metrics *prometheus.Registry) {
+func (a *App) limits() wire.Limits {
 	limits := wire.DefaultLimits()
 	limits.MaxAhead = a.cfg.MaxAhead
+	return limits
+}
+
+func (a *App) openPipeline(metrics *prometheus.Registry) {
 	a.pipeline = ingest.New(ingest.Options{
-		Decoder:         wire.NewDecoder(schema, limits),
+		Decoder:         wire.NewCorrectingDecoder(a.schema, a.limits(), a.presence),
 		Store:           a.store,
 		Directory:       a.registry,
 		Journal:         a.ledger,
 		Quarantine:      toQuarantine{a.quarantine, a.log},
+		Clock:           a.presence,
+		Observer:        a.presence,
 		Now:             a.now,
 		Logger:          a.log,
 		Metrics:         ingest.NewMetrics(metrics),
 		AdmitUnknown:    a.cfg.AdmitUnknown,
 		MaxPendingBytes: int64(a.cfg.MaxPendingMiB) << 20,
 	})
-	a.pipeline.ExposeAccounting(metrics)
-	metrics.MustRegister(
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "fleetwatt_quarantine_dropped_total", Help: "Entries of the quarantine dropped because it was full or they were old.",
-		}, func() float64 { return float64(a.quarantine.Purged()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "fleetwatt_mqtt_subscribers_dropped_total", Help: "Messages that did not reach slow subscribers; they are stored.",
-		}, func() float64 { return float64(a.source.Dropped()) }),
-	)
 }
 
-func (a *App) openJobs(ctx context.Context, schema *devices.Schema) error {
+func (a *App) openJobs(ctx context.Context) error {
 	n, err := a.ledger.AbandonRuns(ctx, a.now())
 	if err != nil {
 		return err
@@ -155,7 +166,7 @@ func (a *App) openJobs(ctx context.Context, schema *devices.Schema) error {
 	}
 	a.runner, err = fleet.NewRunner(fleet.Options{
 		Jobs: []fleet.Job{
-			fleet.Rollup(a.store, schema, a.cfg.RollupSchedule),
+			fleet.Rollup(a.store, a.schema, a.cfg.RollupSchedule),
 			fleet.Capacity(a.store, a.registry, battery.DefaultRules(), a.cfg.CapacitySchedule),
 		},
 		Runs: a.ledger, Results: a.ledger, Marker: a.ledger, Now: a.now, Logger: a.log,

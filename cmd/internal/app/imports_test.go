@@ -50,7 +50,7 @@ func within(pkg string, roots ...string) bool {
 
 // The walls of the house: which package may know which.
 func TestWalls(t *testing.T) {
-	adapters := []string{"ingest/broker", "ingest/mqtt", "ingest/duckdb", "ingest/influx", "ingest/quarantine"}
+	adapters := []string{"ingest/broker", "ingest/mqtt", "ingest/duckdb", "ingest/influx", "ingest/quarantine", "ingest/sparkplug/link"}
 	rules := []struct {
 		name string
 		of   []string
@@ -59,14 +59,19 @@ func TestWalls(t *testing.T) {
 		{"the vocabulary knows nothing", []string{"devices"}, nil},
 		{"the contract knows the vocabulary", []string{"devices/telemetry"}, []string{"devices"}},
 		{"codecs know contract and vocabulary", []string{"devices/wire"}, []string{"devices", "devices/telemetry"}},
-		{"stores know only devices", []string{"ingest/duckdb", "ingest/influx"}, []string{"devices", "devices/telemetry", "devices/dirlock"}},
-		{"quarantine knows only devices", []string{"ingest/quarantine"}, []string{"devices/…"}},
+		{"stores know only devices, and what they are made of", []string{"ingest/duckdb", "ingest/influx"},
+			[]string{"devices", "devices/telemetry", "devices/dirlock", "ingest/duckdb/…"}},
+		{"the log knows nothing of readings", []string{"ingest/duckdb/wal"}, nil},
+		{"memory knows no log and no database", []string{"ingest/duckdb/hot"}, []string{"devices", "devices/telemetry"}},
+		{"quarantine and presence know only devices", []string{"ingest/quarantine", "ingest/presence"}, []string{"devices/…"}},
+		{"an export knows the contract of stores", []string{"ingest/export"}, []string{"devices/…"}},
 		{"ingest knows no adapter", []string{"ingest"}, []string{"devices", "devices/telemetry", "devices/wire"}},
-		{"sources know ingest, no store", []string{"ingest/broker", "ingest/mqtt"}, []string{"devices/…", "ingest"}},
-		{"pure results know no shell", []string{"fleet/battery", "fleet/rollup"}, []string{"devices", "devices/telemetry"}},
+		{"sources know ingest, no store", []string{"ingest/broker", "ingest/mqtt", "ingest/sparkplug/…"}, []string{"devices/…", "ingest", "ingest/sparkplug/…"}},
+		{"pure results know no shell", []string{"fleet/battery", "fleet/rollup", "fleet/station"}, []string{"devices", "devices/telemetry"}},
+		{"building energy knows itself alone", []string{"fleet/energy/…"}, []string{"fleet/energy/…"}},
 		{"jobs know the ledger and the maths", []string{"fleet"}, []string{"devices", "devices/telemetry", "fleet/…"}},
 		{"the simulator is not checked by itself", []string{"simulator/…"}, []string{"devices/…", "simulator/…"}},
-		{"the API knows no engine and no source", []string{"api"}, []string{"devices/…", "fleet/…", "ingest/quarantine"}},
+		{"the API knows no engine and no source", []string{"api"}, []string{"devices/…", "fleet/…", "ingest/quarantine", "ingest/presence", "ingest/export"}},
 	}
 	all := imports(t)
 	for _, r := range rules {
@@ -106,7 +111,7 @@ func TestWalls(t *testing.T) {
 // Pure packages do no I/O, start nothing and read no clock of their own; from
 // outside they import gonum at most.
 func TestPurePackages(t *testing.T) {
-	pure := []string{"devices", "devices/telemetry", "devices/wire", "fleet/battery", "fleet/rollup", "simulator"}
+	pure := []string{"devices", "devices/telemetry", "devices/wire", "fleet/battery", "fleet/rollup", "fleet/station", "fleet/energy", "fleet/energy/caltrack", "fleet/energy/assess", "simulator", "simulator/aging", "simulator/draw", "simulator/faults"}
 	forbidden := []string{"os", "net/…", "net", "io/ioutil", "log/…", "log", "database/…", "syscall", "os/…"}
 	all := imports(t)
 	for _, pkg := range pure {

@@ -61,6 +61,7 @@ func (a *App) Run(ctx context.Context) error {
 	pipeline := launch("ingest", failed, a.pipeline.Run)
 	jobs := launch("jobs", failed, a.runner.Run)
 	upkeep := launch("upkeep", failed, a.upkeep)
+	following := launch("presence", failed, a.presence.Run)
 	server := launch("api", failed, func(context.Context) error { return a.api.Serve(a.http) })
 	// Last, so that whoever is let in finds everything running.
 	intake := launch("intake", failed, a.source.Run)
@@ -82,7 +83,7 @@ func (a *App) Run(ctx context.Context) error {
 	errs = append(errs, intake.end(drainTime))
 	a.pipeline.Close()
 	errs = append(errs, a.drain(pipeline), bounded(jobTime, "closing the intake", a.source.Close))
-	errs = append(errs, upkeep.end(jobTime), jobs.end(jobTime), a.store.Close())
+	errs = append(errs, following.end(jobTime), upkeep.end(jobTime), jobs.end(jobTime), a.store.Close())
 	shutdown, cancel := context.WithTimeout(context.Background(), apiTime)
 	defer cancel()
 	errs = append(errs, a.api.Shutdown(shutdown), server.end(apiTime), a.Close())
@@ -119,11 +120,13 @@ func (a *App) drain(pipeline *part) error {
 	}
 }
 
-// upkeep drops what is too old.
+// upkeep drops what is too old: entries of the quarantine, and the connections
+// of devices whose former secret is not good any more.
 func (a *App) upkeep(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
+		a.expireSecrets(ctx)
 		if n, err := a.quarantine.Purge(ctx, a.now()); err != nil && ctx.Err() == nil {
 			a.log.Error("purge quarantine", "err", err)
 		} else if n > 0 {
@@ -134,5 +137,15 @@ func (a *App) upkeep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+func (a *App) expireSecrets(ctx context.Context) {
+	refs, err := a.registry.ExpireSecrets(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("expire former secrets", "err", err)
+	}
+	for _, ref := range refs {
+		a.source.Kick(ref)
 	}
 }

@@ -24,7 +24,9 @@ type store interface {
 
 func openStore(ctx context.Context, cfg config.Config, schema *devices.Schema, log *slog.Logger) (store, error) {
 	if cfg.InfluxURL == "" {
-		return duckdb.Open(ctx, cfg.Data, schema, duckdb.Options{Logger: log, MemoryLimit: fmt.Sprintf("%dMB", cfg.StoreMemoryMiB)})
+		return duckdb.Open(ctx, cfg.Data, schema, duckdb.Options{
+			Logger: log, MemoryLimit: fmt.Sprintf("%dMB", cfg.StoreMemoryMiB), SegmentRows: int64(cfg.StoreSegment), Retention: cfg.Retention,
+		})
 	}
 	o := influx.Options{
 		URL: cfg.InfluxURL, Token: cfg.InfluxToken, Org: cfg.InfluxOrg, Bucket: cfg.InfluxBucket,
@@ -48,4 +50,18 @@ func openStore(ctx context.Context, cfg config.Config, schema *devices.Schema, l
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// compactionTrouble says why the embedded store can't seal; empty where it can.
+// Readings are taken all the same until too many wait for it.
+func (a *App) compactionTrouble(ctx context.Context) string {
+	s, ok := a.store.(*duckdb.Store)
+	if !ok {
+		return ""
+	}
+	stats, err := s.Stats(ctx)
+	if err != nil {
+		return "" // told by the pipeline
+	}
+	return stats.Compaction.Trouble
 }

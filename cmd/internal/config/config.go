@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
 )
 
 // Config is everything that can be set. The names in brackets are the keys.
@@ -21,12 +23,28 @@ type Config struct {
 	MQTTListen    string // [mqtt-listen] of the embedded broker; empty: none
 	MQTTAnonymous bool   // [mqtt-anonymous] accept devices without credentials
 	MQTTMaxConns  int    // [mqtt-max-connections] of the embedded broker
+	MQTTMaxPerIP  int    // [mqtt-max-per-address] of them; 0: no limit of its own
+	MQTTMaxRate   int    // [mqtt-max-rate] messages a second of one device; 0: no limit
+	MQTTMaxBytes  int    // [mqtt-max-byte-rate] bytes a second of one device; 0: no limit
 
-	MQTTBroker   string // [mqtt-broker] URL of an external broker to consume
-	MQTTClientID string // [mqtt-client-id] at the external broker
-	MQTTUsername string // [mqtt-username]
-	MQTTPassword string // [mqtt-password]
-	MQTTGroup    string // [mqtt-group] of the shared subscription
+	MQTTTLSListen   string // [mqtt-tls-listen] of the embedded broker with TLS; empty: none
+	MQTTTLSCert     string // [mqtt-tls-cert] PEM file
+	MQTTTLSKey      string // [mqtt-tls-key] PEM file
+	MQTTTLSClientCA string // [mqtt-tls-client-ca] PEM file of who signs devices' certificates; empty: none are asked for
+	MQTTTLSRequire  bool   // [mqtt-tls-require-client-cert]
+
+	MQTTBroker     string // [mqtt-broker] URL of an external broker to consume
+	MQTTClientID   string // [mqtt-client-id] at the external broker
+	MQTTUsername   string // [mqtt-username]
+	MQTTPassword   string // [mqtt-password]
+	MQTTGroup      string // [mqtt-group] of the shared subscription
+	MQTTBrokerCA   string // [mqtt-broker-ca] PEM file of who signs the external broker's certificate; empty: the system's
+	MQTTBrokerCert string // [mqtt-broker-cert] PEM file of our certificate there
+	MQTTBrokerKey  string // [mqtt-broker-key] PEM file
+	MQTTBrokerName string // [mqtt-broker-name] that its certificate must be for; empty: the host of mqtt-broker
+
+	SparkplugHost string    // [sparkplug-host-id] of the Sparkplug B host application; empty: off
+	Sparkplug     Sparkplug // [sparkplug] of the file only
 
 	HTTPListen string // [http-listen]
 	AdminKey   string // [admin-key] empty: generated into Data/admin.key
@@ -40,7 +58,11 @@ type Config struct {
 	AdmitUnknown     bool          // [admit-unknown] register unknown devices as unclaimed
 	MaxAhead         time.Duration // [max-ahead] of a timestamp before the clock
 	MaxPendingMiB    int           // [max-pending-mib] memory for messages not yet committed
-	StoreMemoryMiB   int           // [store-memory-mib] memory of the embedded store
+	StoreMemoryMiB   int           // [store-memory-mib] memory that queries of the embedded store may use
+	StoreSegment     int           // [store-segment-rows] readings in memory before they are sealed into files
+	Retention        time.Duration // [retention] of the embedded store; 0: forever
+	QuarantineMiB    int           // [quarantine-max-mib]
+	QuarantineAge    time.Duration // [quarantine-max-age]
 	RollupSchedule   string        // [rollup-schedule] cron, UTC
 	CapacitySchedule string        // [capacity-schedule] cron, UTC
 
@@ -58,6 +80,19 @@ type Field struct {
 	Max  float64 `yaml:"max"`            // inclusive
 }
 
+// Sparkplug says what edge nodes and their metrics are to fleetwatt.
+type Sparkplug struct {
+	Nodes []SparkplugNode  `yaml:"nodes,omitempty"` // of the embedded broker: which credential is which edge node
+	Rules []sparkplug.Rule `yaml:"rules,omitempty"` // none: sparkplug.DefaultMapping
+}
+
+// SparkplugNode lets the credential of a device speak as an edge node.
+type SparkplugNode struct {
+	Device string `yaml:"device"` // kind/id
+	Group  string `yaml:"group"`
+	Node   string `yaml:"node"`
+}
+
 // Default is the configuration of a single machine with everything embedded.
 func Default() Config {
 	return Config{
@@ -67,7 +102,8 @@ func Default() Config {
 		HTTPListen:   "127.0.0.1:8080",
 		InfluxBucket: "fleetwatt", InfluxTimeout: 10 * time.Second,
 		AdmitUnknown: true, MaxAhead: 10 * time.Minute,
-		MaxPendingMiB: 64, StoreMemoryMiB: 1024,
+		MaxPendingMiB: 64, StoreMemoryMiB: 512, StoreSegment: 500_000,
+		QuarantineMiB: 256, QuarantineAge: 30 * 24 * time.Hour,
 		RollupSchedule: "*/15 * * * *", CapacitySchedule: "*/30 * * * *",
 	}
 }
@@ -84,11 +120,25 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.StringVar(&c.MQTTListen, "mqtt-listen", c.MQTTListen, "address of the embedded MQTT broker; empty turns it off")
 	f.BoolVar(&c.MQTTAnonymous, "mqtt-anonymous", c.MQTTAnonymous, "accept devices without credentials (loopback only)")
 	f.IntVar(&c.MQTTMaxConns, "mqtt-max-connections", c.MQTTMaxConns, "connections to the embedded broker at once")
+	f.IntVar(&c.MQTTMaxPerIP, "mqtt-max-per-address", c.MQTTMaxPerIP, "of these, connections from one address; 0: no limit of its own")
+	f.IntVar(&c.MQTTMaxRate, "mqtt-max-rate", c.MQTTMaxRate, "messages a second of one device, beyond which it is read more slowly; 0: no limit")
+	f.IntVar(&c.MQTTMaxBytes, "mqtt-max-byte-rate", c.MQTTMaxBytes, "bytes a second of one device, beyond which it is read more slowly; 0: no limit")
+	f.StringVar(&c.MQTTTLSListen, "mqtt-tls-listen", c.MQTTTLSListen, "address of the embedded MQTT broker with TLS; empty turns it off")
+	f.StringVar(&c.MQTTTLSCert, "mqtt-tls-cert", c.MQTTTLSCert, "PEM file of the embedded broker's certificate; read again when it changes")
+	f.StringVar(&c.MQTTTLSKey, "mqtt-tls-key", c.MQTTTLSKey, "PEM file of its key")
+	f.StringVar(&c.MQTTTLSClientCA, "mqtt-tls-client-ca", c.MQTTTLSClientCA, "PEM file of who signs devices' certificates; a device with one needs no password")
+	f.BoolVar(&c.MQTTTLSRequire, "mqtt-tls-require-client-cert", c.MQTTTLSRequire, "refuse TLS clients without a certificate")
 	f.StringVar(&c.MQTTBroker, "mqtt-broker", c.MQTTBroker, "URL of an external MQTT broker to consume, for example tcp://host:1883; the embedded one is then off")
 	f.StringVar(&c.MQTTClientID, "mqtt-client-id", c.MQTTClientID, "client id at the external broker: stable, and one for each replica")
 	f.StringVar(&c.MQTTUsername, "mqtt-username", c.MQTTUsername, "user name at the external broker")
 	f.StringVar(&c.MQTTPassword, "mqtt-password", c.MQTTPassword, "password at the external broker")
 	f.StringVar(&c.MQTTGroup, "mqtt-group", c.MQTTGroup, "group of a shared subscription at the external broker, for replicas to split the load; the broker must keep it over a restart (mosquitto 2.0.11 does not); empty: an ordinary subscription")
+
+	f.StringVar(&c.MQTTBrokerCA, "mqtt-broker-ca", c.MQTTBrokerCA, "PEM file of who signs the external broker's certificate; empty: whom the system trusts")
+	f.StringVar(&c.MQTTBrokerCert, "mqtt-broker-cert", c.MQTTBrokerCert, "PEM file of our certificate at the external broker")
+	f.StringVar(&c.MQTTBrokerKey, "mqtt-broker-key", c.MQTTBrokerKey, "PEM file of its key")
+	f.StringVar(&c.MQTTBrokerName, "mqtt-broker-name", c.MQTTBrokerName, "name that the external broker's certificate must be for; empty: the host of mqtt-broker")
+	f.StringVar(&c.SparkplugHost, "sparkplug-host-id", c.SparkplugHost, "id of the Sparkplug B host application; empty turns it off")
 
 	f.StringVar(&c.HTTPListen, "http-listen", c.HTTPListen, "address of the HTTP API")
 	f.StringVar(&c.AdminKey, "admin-key", c.AdminKey, "key of the API's administrator; by default generated into DATA/admin.key")
@@ -102,7 +152,11 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.BoolVar(&c.AdmitUnknown, "admit-unknown", c.AdmitUnknown, "register unknown devices that publish, as unclaimed; otherwise what they send is quarantined")
 	f.DurationVar(&c.MaxAhead, "max-ahead", c.MaxAhead, "how far a timestamp may be ahead of the clock")
 	f.IntVar(&c.MaxPendingMiB, "max-pending-mib", c.MaxPendingMiB, "memory for messages that are not committed yet")
-	f.IntVar(&c.StoreMemoryMiB, "store-memory-mib", c.StoreMemoryMiB, "memory that the embedded store may use")
+	f.IntVar(&c.StoreMemoryMiB, "store-memory-mib", c.StoreMemoryMiB, "memory that queries and merges of the embedded store may use")
+	f.IntVar(&c.StoreSegment, "store-segment-rows", c.StoreSegment, "readings that the embedded store holds in memory before it seals them into files")
+	f.DurationVar(&c.Retention, "retention", c.Retention, "for how long the embedded store keeps readings, in whole UTC days; 0: forever")
+	f.IntVar(&c.QuarantineMiB, "quarantine-max-mib", c.QuarantineMiB, "size of the quarantine, beyond which the oldest entries of whoever has the most are dropped")
+	f.DurationVar(&c.QuarantineAge, "quarantine-max-age", c.QuarantineAge, "for how long the quarantine keeps entries")
 	f.StringVar(&c.RollupSchedule, "rollup-schedule", c.RollupSchedule, "when hourly and daily roll-ups are computed (cron, UTC)")
 	f.StringVar(&c.CapacitySchedule, "capacity-schedule", c.CapacitySchedule, "when battery capacities are computed (cron, UTC)")
 }

@@ -78,7 +78,7 @@ func shown(key, value string) string {
 	return value
 }
 
-// readFile returns the scalar keys of the file as written; fields go to c.
+// readFile returns the scalar keys of the file as written; the others go to c.
 func (c *Config) readFile(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
@@ -95,8 +95,12 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 	for key, node := range doc {
 		switch {
 		case key == "fields":
-			if err := c.decodeFields(&node); err != nil {
+			if err := decodeStrictly(&node, &c.Fields); err != nil {
 				return nil, fmt.Errorf("read configuration %s: fields: %w", path, err)
+			}
+		case key == "sparkplug":
+			if err := decodeStrictly(&node, &c.Sparkplug); err != nil {
+				return nil, fmt.Errorf("read configuration %s: sparkplug: %w", path, err)
 			}
 		case node.Kind != yaml.ScalarNode:
 			return nil, fmt.Errorf("read configuration %s: %s (line %d): want a single value", path, key, node.Line)
@@ -109,16 +113,15 @@ func (c *Config) readFile(path string) (map[string]string, error) {
 	return out, nil
 }
 
-// decodeFields refuses keys that a field does not have: a misspelt bound would
-// be none.
-func (c *Config) decodeFields(node *yaml.Node) error {
+// decodeStrictly refuses keys that are not known: a misspelt bound would be none.
+func decodeStrictly(node *yaml.Node, into any) error {
 	b, err := yaml.Marshal(node)
 	if err != nil {
 		return err
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	return d.Decode(&c.Fields)
+	return d.Decode(into)
 }
 
 // Print writes the effective configuration as a YAML file; secrets that are set
@@ -150,6 +153,13 @@ func (c *Config) Print(w io.Writer, flags *pflag.FlagSet) error {
 			return fmt.Errorf("print configuration: %w", err)
 		}
 		add("fields", &fields)
+	}
+	if len(c.Sparkplug.Nodes)+len(c.Sparkplug.Rules) > 0 {
+		var section yaml.Node
+		if err := section.Encode(c.Sparkplug); err != nil {
+			return fmt.Errorf("print configuration: %w", err)
+		}
+		add("sparkplug", &section)
 	}
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)

@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
 )
 
 // Validate reports every setting that makes no sense, each by its key.
@@ -31,10 +33,17 @@ func (c *Config) Validate() error {
 	v.check(c.MaxAhead >= 0, "max-ahead", "%s: must not be negative", c.MaxAhead)
 	v.check(c.MaxPendingMiB >= 8, "max-pending-mib", "%d: want at least 8", c.MaxPendingMiB)
 	v.check(c.StoreMemoryMiB >= 128, "store-memory-mib", "%d: want at least 128", c.StoreMemoryMiB)
+	v.check(c.StoreSegment >= 1, "store-segment-rows", "%d: want at least 1", c.StoreSegment)
+	v.check(c.Retention == 0 || c.Retention >= 24*time.Hour, "retention", "%s: want at least 24h, or 0 for ever", c.Retention)
+	v.check(c.QuarantineMiB >= 1, "quarantine-max-mib", "%d: want at least 1", c.QuarantineMiB)
+	v.check(c.QuarantineAge >= time.Hour, "quarantine-max-age", "%s: want at least 1h", c.QuarantineAge)
 	v.schedule("rollup-schedule", c.RollupSchedule)
 	v.schedule("capacity-schedule", c.CapacitySchedule)
-	if _, err := c.Schema(); err != nil {
+	schema, err := c.Schema()
+	if err != nil {
 		v.add("fields", "%v", err)
+	} else {
+		c.validateSparkplug(&v, schema)
 	}
 	return errors.Join(v...)
 }
@@ -43,15 +52,46 @@ func (c *Config) validateMQTT(v *problems) {
 	if c.MQTTBroker != "" {
 		v.url("mqtt-broker", c.MQTTBroker, "tcp", "mqtt", "ssl", "tls", "mqtts", "ws", "wss")
 		v.check(c.MQTTClientID != "", "mqtt-client-id", "must not be empty: the broker keeps what was not acknowledged under it")
+		v.check((c.MQTTBrokerCert == "") == (c.MQTTBrokerKey == ""), "mqtt-broker-cert", "goes together with mqtt-broker-key")
 		return
 	}
-	if c.MQTTListen == "" {
-		return
+	if c.MQTTListen != "" {
+		v.address("mqtt-listen", c.MQTTListen)
+		v.check(!c.MQTTAnonymous || loopback(c.MQTTListen), "mqtt-anonymous", anonymousElsewhere, "mqtt-listen", c.MQTTListen)
 	}
-	v.address("mqtt-listen", c.MQTTListen)
 	v.check(c.MQTTMaxConns > 0, "mqtt-max-connections", "%d: want at least 1", c.MQTTMaxConns)
-	v.check(!c.MQTTAnonymous || loopback(c.MQTTListen), "mqtt-anonymous",
-		"is refused because mqtt-listen is %s: without credentials, only a loopback address (127.0.0.1 or [::1]) is allowed", c.MQTTListen)
+	v.check(c.MQTTMaxPerIP >= 0, "mqtt-max-per-address", "%d: must not be negative", c.MQTTMaxPerIP)
+	v.check(c.MQTTMaxRate >= 0, "mqtt-max-rate", "%d: must not be negative", c.MQTTMaxRate)
+	v.check(c.MQTTMaxBytes >= 0, "mqtt-max-byte-rate", "%d: must not be negative", c.MQTTMaxBytes)
+	if c.MQTTTLSListen == "" {
+		v.check(c.MQTTTLSCert+c.MQTTTLSKey+c.MQTTTLSClientCA == "", "mqtt-tls-listen", "must be set for the other mqtt-tls settings to mean anything")
+		return
+	}
+	v.address("mqtt-tls-listen", c.MQTTTLSListen)
+	v.check(!c.MQTTAnonymous || loopback(c.MQTTTLSListen), "mqtt-anonymous", anonymousElsewhere, "mqtt-tls-listen", c.MQTTTLSListen)
+	v.check(c.MQTTTLSCert != "" && c.MQTTTLSKey != "", "mqtt-tls-listen", "needs mqtt-tls-cert and mqtt-tls-key")
+	v.check(!c.MQTTTLSRequire || c.MQTTTLSClientCA != "", "mqtt-tls-require-client-cert", "needs mqtt-tls-client-ca: who may sign them")
+}
+
+const anonymousElsewhere = "is refused because %s is %s: without credentials, only a loopback address (127.0.0.1 or [::1]) is allowed"
+
+func (c *Config) validateSparkplug(v *problems, schema *devices.Schema) {
+	if c.SparkplugHost == "" {
+		v.check(len(c.Sparkplug.Nodes)+len(c.Sparkplug.Rules) == 0, "sparkplug", "needs sparkplug-host-id")
+		return
+	}
+	v.check(!strings.ContainsAny(c.SparkplugHost, "/+#"), "sparkplug-host-id", "%q: must not contain /, + or #", c.SparkplugHost)
+	if len(c.Sparkplug.Rules) > 0 {
+		if err := (sparkplug.Mapping{Rules: c.Sparkplug.Rules}).Validate(schema); err != nil {
+			v.add("sparkplug", "%v", err)
+		}
+	}
+	for _, n := range c.Sparkplug.Nodes {
+		_, err := devices.ParseRef(n.Device)
+		v.check(err == nil, "sparkplug", "node of %q: %v", n.Device, err)
+		v.check(n.Group != "" && n.Node != "" && !strings.ContainsAny(n.Group+n.Node, "/+#"), "sparkplug",
+			"node of %s: group %q and node %q: want both, without /, + and #", n.Device, n.Group, n.Node)
+	}
 }
 
 // Schema is the standard schema and the fields of the configuration.
