@@ -1,6 +1,9 @@
 package simulator
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // arrivalsByHour counts 4,572 battery-swap arrivals of June 2022 at an urban
 // and a highway station by hour of the day (station data of
@@ -20,18 +23,29 @@ func arrivalsByWeekday() [7]float64 {
 }
 
 // arrivals is an inhomogeneous Poisson process: the integral of its rate
-// between two arrivals is exponentially distributed with mean 1.
+// between two arrivals is exponentially distributed with mean 1. Where days
+// differ by more than chance, each has a gamma-distributed factor of mean 1, so
+// that the count of a day is negative binomial.
 type arrivals struct {
 	hour    [24]float64 // arrivals per second
 	weekday [7]float64  // relative
 	left    float64     // of the integral to the next arrival
 	rng     *rand.Rand
+
+	shape  float64 // of the gamma distribution; 0: every day has a factor of 1
+	day    int64   // that factor belongs to
+	factor float64
 }
 
-func newArrivals(perDay float64, rng *rand.Rand) *arrivals {
-	a := &arrivals{hour: arrivalsByHour(), weekday: arrivalsByWeekday(), rng: rng}
+// newArrivals makes a process with a mean number of arrivals a day, whose
+// variance over days is dispersion times that mean (below 1: 1).
+func newArrivals(perDay, dispersion float64, rng *rand.Rand) *arrivals {
+	a := &arrivals{hour: arrivalsByHour(), weekday: arrivalsByWeekday(), rng: rng, day: math.MinInt64, factor: 1}
 	scale(a.hour[:], 24*perDay/86400)
 	scale(a.weekday[:], 7)
+	if dispersion > 1 {
+		a.shape = perDay / (dispersion - 1)
+	}
 	a.left = rng.ExpFloat64()
 	return a
 }
@@ -47,13 +61,38 @@ func scale(x []float64, total float64) {
 	}
 }
 
-// next is the number of arrivals within dt seconds at local time c.
-func (a *arrivals) next(c clock, dt float64) int {
-	a.left -= a.hour[int(c.hour)] * a.weekday[c.weekday] * dt
+// next is the number of arrivals within dt seconds at local time c, where the
+// season makes them season times as many.
+func (a *arrivals) next(c clock, season, dt float64) int {
+	if a.shape > 0 && c.day != a.day {
+		a.day, a.factor = c.day, gamma(a.rng, a.shape)/a.shape
+	}
+	a.left -= a.hour[int(c.hour)] * a.weekday[c.weekday] * a.factor * season * dt
 	n := 0
 	for a.left <= 0 {
 		n++
 		a.left += a.rng.ExpFloat64()
 	}
 	return n
+}
+
+// gamma draws from the gamma distribution of a shape and scale 1 (Marsaglia &
+// Tsang, ACM Trans. Math. Softw. 26 (2000) 363).
+func gamma(r *rand.Rand, shape float64) float64 {
+	if shape < 1 {
+		return gamma(r, shape+1) * math.Pow(r.Float64(), 1/shape)
+	}
+	d := shape - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := r.NormFloat64()
+		v := 1 + c*x
+		if v <= 0 {
+			continue
+		}
+		v *= v * v
+		if u := r.Float64(); math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
+			return d * v
+		}
+	}
 }

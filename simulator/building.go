@@ -1,14 +1,19 @@
 package simulator
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/fleetwatt/fleetwatt/simulator/draw"
+)
 
 // building is an office with a gas boiler, electric cooling and panels on the
 // roof: one thermal mass behind one conductance to the outside, held between
 // two set points by an ideal controller of limited power.
 type building struct {
-	id   string
-	site *sky
-	rng  *rand.Rand
+	id    string
+	shard *Shard
+	site  int // index of its sky in the shard
+	rng   *rand.Rand
 
 	areaM2  float64
 	people  float64 // when full
@@ -24,7 +29,11 @@ type building struct {
 	busy    float64
 	indoorC float64
 
+	retrofits []retrofit
+
 	energyWh, exportWh, pvWh, gasWh, waterL float64
+	plainWh, plainGasWh                     float64 // what energyWh and gasWh would be without the retrofits
+	cost                                    float64 // of energyWh, in minor units
 	now                                     demand
 	stepWh, stepHVACWh, stepLightWh         float64
 }
@@ -36,6 +45,23 @@ type demand struct {
 	weather   weather
 }
 
+// retrofit saves a share of what the building uses, from a time on.
+type retrofit struct {
+	atMS  int64
+	share float64
+}
+
+// kept is the share of its use that the retrofits leave at nowMS.
+func (b *building) kept(nowMS int64) float64 {
+	kept := 1.0
+	for _, r := range b.retrofits {
+		if nowMS > r.atMS {
+			kept *= 1 - r.share
+		}
+	}
+	return kept
+}
+
 const (
 	coolingCOP       = 3.2
 	boilerEfficiency = 0.90
@@ -44,17 +70,17 @@ const (
 	controlWK        = 60.0 // W/K for a square metre
 )
 
-func newBuilding(id string, site *sky, rng *rand.Rand) *building {
-	area := between(rng, 1200, 4500)
+func newBuilding(id string, rng *rand.Rand) *building {
+	area := draw.Between(rng, 1200, 4500)
 	return &building{
-		id: id, site: site, rng: rng, areaM2: area,
-		people:  area / between(rng, 12, 20),
-		lossWK:  area * between(rng, 1.0, 1.8),
+		id: id, rng: rng, areaM2: area,
+		people:  area / draw.Between(rng, 12, 20),
+		lossWK:  area * draw.Between(rng, 1.0, 1.8),
 		massJK:  area * 165e3,
-		baseW:   area * between(rng, 2.5, 4.5),
-		plugW:   area * between(rng, 5, 8),
-		lightW:  area * between(rng, 5, 8),
-		peakPVW: area * between(rng, 8, 20),
+		baseW:   area * draw.Between(rng, 2.5, 4.5),
+		plugW:   area * draw.Between(rng, 5, 8),
+		lightW:  area * draw.Between(rng, 5, 8),
+		peakPVW: area * draw.Between(rng, 8, 20),
 		glassM2: area * 0.02,
 		indoorC: 21,
 	}
@@ -63,9 +89,9 @@ func newBuilding(id string, site *sky, rng *rand.Rand) *building {
 // occupied is the share of people present at a local time.
 func (b *building) occupied(c clock) float64 {
 	if c.day != b.day || b.busy == 0 {
-		b.day, b.busy = c.day, clamp(normal(b.rng, 0.85, 0.06), 0.5, 1)
+		b.day, b.busy = c.day, clamp(draw.Normal(b.rng, 0.85, 0.06), 0.5, 1)
 	}
-	if c.weekday >= 5 {
+	if !b.shard.working(c) {
 		if c.hour > 9 && c.hour < 15 {
 			return 0.06
 		}
@@ -78,10 +104,10 @@ func (b *building) occupied(c clock) float64 {
 	return share * b.busy
 }
 
-// work runs the building for dt seconds.
-func (b *building) work(w weather, dt float64) {
+// work runs the building for dt seconds up to nowMS.
+func (b *building) work(w weather, nowMS int64, dt float64) {
 	share := b.occupied(w.local)
-	present := w.local.weekday < 5 && w.local.hour > 6 && w.local.hour < 19
+	present := b.shard.working(w.local) && w.local.hour > 6 && w.local.hour < 19
 	heatTo, coolTo := 16.0, 30.0
 	if present {
 		heatTo, coolTo = 21, 24.5
@@ -100,16 +126,21 @@ func (b *building) work(w weather, dt float64) {
 		hvac += b.areaM2 // fans
 	}
 	pv := b.peakPVW * 0.85 * w.sunW / 1000
-	net := plugs + lights + hvac - pv
+	kept := b.kept(nowMS)
+	plain := plugs + lights + hvac - pv
+	net := (plugs+lights+hvac)*kept - pv
 	hours := dt / 3600
 	b.energyWh += max(net, 0) * hours
 	b.exportWh += max(-net, 0) * hours
+	b.plainWh += max(plain, 0) * hours
 	b.pvWh += pv * hours
-	b.gasWh += heating / boilerEfficiency * hours
+	b.gasWh += heating / boilerEfficiency * hours * kept
+	b.plainGasWh += heating / boilerEfficiency * hours
+	b.cost += b.shard.cfg.Tariff.cost(w.local, max(net, 0)*hours)
 	b.waterL += (litresAnHour*b.people*share + 2) * hours
 	b.stepWh += net * hours
-	b.stepHVACWh += hvac * hours
-	b.stepLightWh += lights * hours
+	b.stepHVACWh += hvac * hours * kept
+	b.stepLightWh += lights * hours * kept
 
 	b.now = demand{occupancy: share * b.people, setpointC: coolTo, weather: w}
 	if w.celsius < 18 {

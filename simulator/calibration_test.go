@@ -3,6 +3,7 @@ package simulator
 import (
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,16 +11,18 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/measured"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/simulator/draw"
 )
 
-// The profile in the code is what the real stamps say.
-func TestArrivalProfileIsTheRealOne(t *testing.T) {
-	var got [24]float64
-	for _, name := range measured.Files(t, "station", "data", "*_day*.dat") {
+// stamps are the arrivals of a station by day and hour.
+func stamps(t *testing.T, station string) (byHour [24]float64, byDay []float64) {
+	t.Helper()
+	for _, name := range measured.Files(t, "station", "data", station+"_day*.dat") {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
+		day := 0.0
 		for line := range strings.Lines(string(b)) {
 			if line = strings.TrimSpace(line); line == "" {
 				continue
@@ -28,11 +31,98 @@ func TestArrivalProfileIsTheRealOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got[at.Hour()]++
+			byHour[at.Hour()]++
+			day++
 		}
+		byDay = append(byDay, day)
 	}
-	if got != arrivalsByHour() {
+	return byHour, byDay
+}
+
+// The profile in the code is what the real stamps say.
+func TestArrivalProfileIsTheRealOne(t *testing.T) {
+	if got, _ := stamps(t, "*"); got != arrivalsByHour() {
 		t.Errorf("got %v want %v", got, arrivalsByHour())
+	}
+}
+
+// simulatedDays are the arrivals of a station over some days.
+func simulatedDays(a *arrivals, days int) (byHour [24]float64, byDay []float64) {
+	const dt, each = 600, 6 // s, and how many in an hour
+	for day := range days {
+		sum := 0.0
+		for k := range 24 * each {
+			n := float64(a.next(clock{day: int64(day), hour: float64(k) / each, weekday: day % 7}, 1, dt))
+			byHour[k/each] += n
+			sum += n
+		}
+		byDay = append(byDay, sum)
+	}
+	return byHour, byDay
+}
+
+// dispersion is the variance of counts over their mean.
+func dispersion(counts []float64) (index, mean float64) {
+	for _, n := range counts {
+		mean += n / float64(len(counts))
+	}
+	for _, n := range counts {
+		index += (n - mean) * (n - mean) / float64(len(counts)-1)
+	}
+	return index / mean, mean
+}
+
+// As many simulated arrivals as there are real ones can't be told from them by
+// their hours: chi-squared of the two samples with 23 degrees of freedom stays
+// below 49.7, which chance exceeds once in a thousand times.
+func TestArrivalsMatchTheRealStamps(t *testing.T) {
+	want, realDays := stamps(t, "*")
+	_, mean := dispersion(realDays)
+	got, _ := simulatedDays(newArrivals(mean, 1, draw.Source(5, "arrivals")), len(realDays))
+	var n, m float64
+	for h := range want {
+		n, m = n+got[h], m+want[h]
+	}
+	chi := 0.0
+	for h := range want {
+		d := math.Sqrt(m/n)*got[h] - math.Sqrt(n/m)*want[h]
+		chi += d * d / (got[h] + want[h])
+	}
+	t.Logf("%v simulated against %v real arrivals: chi-squared %.1f", n, m, chi)
+	if chi > 49.7 {
+		t.Errorf("chi-squared %.1f: got %v want about %v", chi, got, want)
+	}
+}
+
+// The dispersion of the real days lies within the middle 99 % of what as many
+// simulated days of the same mean show: the urban station's with none beyond a
+// Poisson process, the highway station's with 3.9, and not with 1.
+func TestDaysAreAsDispersedAsTheRealOnes(t *testing.T) {
+	for _, c := range []struct {
+		station    string
+		dispersion float64
+		within     bool
+	}{
+		{"urban", 1, true},
+		{"highway", 3.9, true},
+		{"highway", 1, false},
+	} {
+		_, days := stamps(t, c.station)
+		want, mean := dispersion(days)
+		a := newArrivals(mean, c.dispersion, draw.Source(6, c.station))
+		var seen []float64
+		for range 400 {
+			_, days := simulatedDays(a, len(days))
+			index, _ := dispersion(days)
+			seen = append(seen, index)
+			a.day = math.MinInt64
+		}
+		slices.Sort(seen)
+		low, high := seen[2], seen[len(seen)-3]
+		t.Logf("%s: %.2f real, with %v simulated %.2f to %.2f", c.station, want, c.dispersion, low, high)
+		if got := low <= want && want <= high; got != c.within {
+			t.Errorf("%s with %v: %.2f between %.2f and %.2f is %v", c.station, c.dispersion, want, low, high, got)
+		}
 	}
 }
 
@@ -41,17 +131,9 @@ func TestArrivalProfileIsTheRealOne(t *testing.T) {
 // freedom), and the days are as dispersed as a Poisson process of seven
 // weekdays makes them.
 func TestArrivalsFollowTheProfile(t *testing.T) {
-	const perDay, days, dt = 40.0, 728, 60.0
-	a := newArrivals(perDay, source(9, "arrivals"))
-	var hours [24]float64
-	daily := make([]float64, days)
-	for day := range daily {
-		for minute := range 24 * 60 {
-			n := float64(a.next(clock{hour: float64(minute) / 60, weekday: day % 7}, dt))
-			hours[minute/60] += n
-			daily[day] += n
-		}
-	}
+	const perDay, days = 40.0, 728
+	a := newArrivals(perDay, 1, draw.Source(9, "arrivals"))
+	hours, daily := simulatedDays(a, days)
 	want := arrivalsByHour()
 	var total, chi float64
 	for _, n := range hours {
@@ -64,13 +146,9 @@ func TestArrivalsFollowTheProfile(t *testing.T) {
 	if chi > 49.7 {
 		t.Errorf("chi-squared %.1f over the hours %v", chi, hours)
 	}
-	mean := total / days
-	var variance float64
-	for _, n := range daily {
-		variance += (n - mean) * (n - mean) / (days - 1)
-	}
-	if math.Abs(mean-perDay) > 1 || variance/mean < 0.8 || variance/mean > 1.3 {
-		t.Errorf("got %.2f a day with a dispersion of %.2f, want %v and about 1", mean, variance/mean, perDay)
+	index, mean := dispersion(daily)
+	if math.Abs(mean-perDay) > 1 || index < 0.8 || index > 1.3 {
+		t.Errorf("got %.2f a day with a dispersion of %.2f, want %v and about 1", mean, index, perDay)
 	}
 }
 

@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -24,9 +25,25 @@ type Config struct {
 	Batteries   int
 	Buildings   int
 	SwapsPerDay float64 // arrivals a station and day, in the mean over stations
+	Dispersion  float64 // variance of a day's arrivals over their mean; 0 or 1: Poisson
 	ReadySoC    float64 // from which a pack may be handed out, 0.5 … 0.98
+	KneeShare   float64 // of the batteries, that age faster from some loss on, 0 … 1
+
+	Sensors    Sensors
+	Breakdowns Breakdowns
+	Tariff     Tariff
+	Retrofits  []Retrofit
+	Holidays   []time.Time // days, as UTC dates, on which buildings rest
+	Weather    *Series     // of every site; nil: made from its latitude
 
 	Schema *devices.Schema // nil: the standard one
+}
+
+// Retrofit saves a share of the electricity and gas that buildings use.
+type Retrofit struct {
+	Building int // from 1; 0: all
+	At       time.Time
+	Share    float64 // 0 … 1
 }
 
 // Demo is the fleet of the demonstration: 2 owners, 4 stations of 12 slots, 60
@@ -63,7 +80,43 @@ func (c Config) Validate() error {
 		check(c.SwapsPerDay >= 0 && c.SwapsPerDay <= 1000, "swaps per day %v: want 0 to 1000", c.SwapsPerDay)
 		check(c.ReadySoC >= 0.5 && c.ReadySoC <= 0.98, "ready soc %v: want 0.5 to 0.98", c.ReadySoC)
 	}
-	return errors.Join(errs...)
+	check(c.Dispersion >= 0 && c.Dispersion <= 100, "dispersion %v: want 0 to 100", c.Dispersion)
+	check(c.KneeShare >= 0 && c.KneeShare <= 1, "knee share %v: want 0 to 1", c.KneeShare)
+	return errors.Join(append(errs, c.validateExtras()...)...)
+}
+
+func (c Config) validateExtras() (errs []error) {
+	for _, s := range []struct {
+		name string
+		Sensor
+	}{{"volts", c.Sensors.Volts}, {"amps", c.Sensors.Amps}, {"celsius", c.Sensors.Celsius}, {"soc", c.Sensors.SoC}} {
+		if !s.valid() {
+			errs = append(errs, fmt.Errorf("sensor of %s: want no deviation below 0", s.name))
+		}
+	}
+	b := c.Breakdowns
+	for _, x := range []float64{b.StationPerYear, b.StationHours, b.SlotPerYear, b.SlotHours} {
+		if !(x >= 0 && x <= 10000) {
+			errs = append(errs, fmt.Errorf("breakdowns %+v: want 0 to 10000 each", b))
+			break
+		}
+	}
+	for _, r := range c.Retrofits {
+		if !(r.Share >= 0 && r.Share <= 1) || r.At.IsZero() || r.Building < 0 || r.Building > c.Buildings {
+			errs = append(errs, fmt.Errorf("retrofit of building %d at %s by %v: want one of %d buildings, a time and a share of 0 to 1",
+				r.Building, r.At, r.Share, c.Buildings))
+		}
+	}
+	if w := c.Weather; w != nil {
+		bad := w.Step < time.Second || w.Start.IsZero()
+		for _, x := range w.Celsius {
+			bad = bad || !(math.Abs(x) <= 70)
+		}
+		if bad {
+			errs = append(errs, errors.New("weather: want a start, a step of at least a second and temperatures of -70 to 70 °C"))
+		}
+	}
+	return append(errs, c.Tariff.validate())
 }
 
 func validStep(d time.Duration) bool {

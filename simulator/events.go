@@ -46,28 +46,48 @@ type charged struct {
 	EnergyWh float64 `json:"energy_wh"` // into the battery
 }
 
+type failed struct {
+	header
+	Slot int    `json:"slot,omitempty"`
+	Code string `json:"code"`
+}
+
 type maintained struct {
 	header
 	Battery string `json:"battery"`
 	What    string `json:"what"`
 }
 
-func (e *events) swapped(ts int64, s *station, r *rider, out *pack, slotOut int) {
+func (e *events) swapped(ts int64, s *station, v *visitor, out *pack, slotOut int) {
 	h := s.header(ts, "swap.completed")
 	e.send(devices.KindStation, s.id, h, swapped{
-		header: h, BatteryIn: r.pack.id, BatteryOut: out.id, SlotIn: r.pack.duty.slot, SlotOut: slotOut,
-		SoCIn: round(100*r.pack.soc(), 100), SoCOut: round(100*out.soc(), 100), WaitedS: round(r.waited, 10),
+		header: h, BatteryIn: v.pack.id, BatteryOut: out.id, SlotIn: v.pack.duty.slot, SlotOut: slotOut,
+		SoCIn: round(100*v.pack.soc(), 100), SoCOut: round(100*out.soc(), 100), WaitedS: round(v.waited, 10),
 	})
 }
 
-func (e *events) refused(ts int64, s *station, r *rider, reason string) {
+func (e *events) refused(ts int64, s *station, v *visitor, reason string) {
 	h := s.header(ts, "swap.failed")
-	e.send(devices.KindStation, s.id, h, refused{h, r.pack.id, round(100*r.pack.soc(), 100), reason})
+	e.send(devices.KindStation, s.id, h, refused{h, v.pack.id, round(100*v.pack.soc(), 100), reason})
 }
 
 func (e *events) charged(ts int64, s *station, p *pack, wh float64) {
 	h := s.header(ts, "charge.completed")
 	e.send(devices.KindStation, s.id, h, charged{h, p.id, p.duty.slot, round(100*p.soc(), 100), round(wh, 10)})
+}
+
+// fault tells that a slot, or with slot 0 the whole station, failed or
+// recovered.
+func (e *events) fault(ts int64, s *station, slot int, opened bool) {
+	kind, code := "fault.closed", "slot_fault"
+	if opened {
+		kind = "fault.opened"
+	}
+	if slot == 0 {
+		code = "out_of_service"
+	}
+	h := s.header(ts, kind)
+	e.send(devices.KindStation, s.id, h, failed{h, slot, code})
 }
 
 func (e *events) maintained(ts int64, p *pack) {
@@ -78,6 +98,9 @@ func (e *events) maintained(ts int64, p *pack) {
 // header names the next event of a station, whether or not anyone listens.
 func (s *station) header(ts int64, kind string) header {
 	s.events++
+	if s.shard.events.emit == nil {
+		return header{}
+	}
 	return header{ID: fmt.Sprintf("%s-%06d", s.id, s.events), TS: ts, Type: kind}
 }
 

@@ -34,11 +34,15 @@ func run(f *Fleet, steps int, see func(telemetry.Reading), event func(telemetry.
 }
 
 func TestValidateReportsEverything(t *testing.T) {
-	err := Config{Start: start(), Step: time.Microsecond, Owners: 2, Sites: 1, Batteries: 3, Slots: 1, Stations: 1}.Validate()
+	err := Config{
+		Start: start(), Step: time.Microsecond, Owners: 2, Sites: 1, Batteries: 3, Slots: 1, Stations: 1,
+		Dispersion: -1, KneeShare: 2, Sensors: Sensors{Amps: Sensor{Noise: -1}}, Breakdowns: Breakdowns{SlotHours: -1},
+		Retrofits: []Retrofit{{Building: 7, Share: 3}}, Weather: &Series{},
+	}.Validate()
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, want := range []string{"step 1µs", "sites 1", "stations 1", "slots 1", "ready soc 0"} {
+	for _, want := range []string{"step 1µs", "sites 1", "stations 1", "slots 1", "ready soc 0", "dispersion", "knee", "amps", "breakdowns", "retrofit", "weather"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want it to name %q", err, want)
 		}
@@ -143,6 +147,13 @@ func TestReadingsKeepTheContract(t *testing.T) {
 		cfg.Buildings = rapid.IntRange(0, 4).Draw(t, "buildings")
 		cfg.SwapsPerDay = rapid.Float64Range(0, 200).Draw(t, "swaps")
 		cfg.Step = rapid.SampledFrom([]time.Duration{100 * time.Millisecond, 10 * time.Second, 90 * time.Second, 15 * time.Minute, time.Hour}).Draw(t, "step")
+		if rapid.Bool().Draw(t, "breakdowns") {
+			cfg.Breakdowns = Breakdowns{StationPerYear: 1000, StationHours: 2, SlotPerYear: 1000, SlotHours: 4}
+		}
+		if rapid.Bool().Draw(t, "sensors") {
+			bad := Sensor{Noise: 1, Offset: 3, Drift: 10}
+			cfg.Sensors = Sensors{Volts: bad, Amps: bad, Celsius: bad, SoC: bad}
+		}
 		f, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -199,47 +210,109 @@ func TestReadingsKeepTheContract(t *testing.T) {
 }
 
 // checkPlaces holds that every pack is in exactly one place.
-func checkPlaces(t *rapid.T, f *Fleet) {
+func checkPlaces(t interface{ Fatalf(string, ...any) }, f *Fleet) {
 	at := map[*pack]int{}
 	for _, s := range f.stations {
-		for i, p := range s.slots {
+		running := 0
+		for i, k := range s.slots {
+			p := k.pack
 			if p == nil {
 				continue
+			}
+			if p.duty.state == stateCharging {
+				running++
 			}
 			at[p]++
 			if p.duty.station != s || p.duty.slot != i+1 {
 				t.Fatalf("%s is in slot %d of %s and thinks otherwise", p.id, i+1, s.id)
 			}
 		}
+		if running != s.running {
+			t.Fatalf("%s counts %d chargers at work, there are %d", s.id, s.running, running)
+		}
 	}
-	for _, n := range f.networks {
-		for _, p := range n.riding {
+	for _, h := range f.shards {
+		for _, p := range h.riding {
 			at[p]++
 		}
 	}
 	for _, p := range f.packs {
+		if p.atMS != f.Now().UnixMilli() {
+			t.Fatalf("%s was left at %d", p.id, p.atMS)
+		}
 		if at[p] != 1 {
 			t.Fatalf("%s is in %d places", p.id, at[p])
 		}
 	}
 }
 
+// anyYear is a small fleet of any use, with whatever may break.
+func anyYear(t *rapid.T) Config {
+	cfg := Demo(rapid.Uint64().Draw(t, "seed"), start())
+	cfg.Owners = rapid.IntRange(1, 2).Draw(t, "owners")
+	cfg.Sites, cfg.Stations, cfg.Slots, cfg.Batteries, cfg.Buildings = cfg.Owners, cfg.Owners, 6, 8, 1
+	cfg.SwapsPerDay = rapid.Float64Range(0, 60).Draw(t, "swaps")
+	cfg.Dispersion = rapid.Float64Range(0, 8).Draw(t, "dispersion")
+	cfg.KneeShare = rapid.Float64Range(0, 1).Draw(t, "knees")
+	cfg.Breakdowns = Breakdowns{StationPerYear: 20, StationHours: 10, SlotPerYear: 20, SlotHours: 30}
+	cfg.Tariff = TimeOfUse(10, 10, 10)
+	cfg.Retrofits = []Retrofit{{At: start().AddDate(0, 6, 0), Share: 0.1}}
+	cfg.Step = time.Hour
+	return cfg
+}
+
+// The books of every pack and station balance to 1e-6 over a year of any fleet,
+// charge stays between empty and full, and losses only grow.
 func TestAYearBalances(t *testing.T) {
-	cfg := Demo(5, start())
-	cfg.Step, cfg.Stations, cfg.Batteries = time.Hour, 2, 6
-	f := newFleet(t, cfg)
-	run(f, 365*24, nil, nil)
-	for _, b := range f.Truth().Batteries {
-		k := b.Books
-		if want := k.StartAh + k.ChargeInAh*k.Efficiency - k.ChargeOutAh - k.FadedAh; !near(k.StoredAh, want, 1e-6*k.ChargeInAh) {
-			t.Errorf("%s: stored %v Ah, the books say %v", b.ID, k.StoredAh, want)
+	fleets := rapid.Custom(anyYear)
+	for i := range 5 { // a year takes a while
+		cfg := fleets.Example(i)
+		f := newFleet(t, cfg)
+		before := f.Truth()
+		lossOf := map[string]float64{}
+		for range 12 {
+			for range 365 * 2 {
+				f.Step(nil, nil)
+				for _, p := range f.packs {
+					if s := p.soc(); !(s >= 0 && s <= 1) {
+						t.Fatalf("%s: state of charge %v", p.id, s)
+					}
+				}
+			}
+			for _, p := range f.packs {
+				if p.loss() < lossOf[p.id] {
+					t.Fatalf("%s: lost %v, before %v", p.id, p.loss(), lossOf[p.id])
+				}
+				lossOf[p.id] = p.loss()
+			}
 		}
-		if got, want := k.EnergyInWh-k.EnergyOutWh, k.ChemicalWh+k.PolarisedWh+k.HeatWh; !near(got, want, 1e-6*k.EnergyInWh) {
-			t.Errorf("%s: %v Wh at the terminals, the books say %v", b.ID, got, want)
+		after := f.Truth()
+		var out float64
+		for i, b := range after.Batteries {
+			k := b.Books
+			if want := k.StartAh + k.ChargeInAh*k.Efficiency - k.ChargeOutAh - k.FadedAh; !near(k.StoredAh, want, 1e-6*(k.ChargeInAh+1)) {
+				t.Fatalf("%s: stored %v Ah, the books say %v", b.ID, k.StoredAh, want)
+			}
+			if got, want := k.EnergyInWh-k.EnergyOutWh, k.ChemicalWh+k.PolarisedWh+k.HeatWh; !near(got, want, 1e-6*(k.EnergyInWh+1)) {
+				t.Fatalf("%s: %v Wh at the terminals, the books say %v", b.ID, got, want)
+			}
+			out += k.EnergyInWh - before.Batteries[i].Books.EnergyInWh
 		}
-		if b.SoC < 0 || b.SoC > 1 || b.SoH < 0.5 || b.SoH > 1.06 {
-			t.Errorf("%s: soc %v soh %v", b.ID, b.SoC, b.SoH)
+		// What the meters of the stations drew went into packs, over the chargers,
+		// and into the stations themselves.
+		hours := f.Now().Sub(cfg.Start).Hours()
+		want := out/chargerEfficiency + auxiliaryW*hours*float64(cfg.Stations)
+		var drawn float64
+		for _, s := range after.Stations {
+			drawn += s.DrawnWh
+			if !near(s.Cost, s.DrawnWh/100, 1e-6*s.Cost) {
+				t.Fatalf("%s: %v Wh cost %v", s.ID, s.DrawnWh, s.Cost)
+			}
 		}
+		if !near(drawn, want, 1e-6*want) {
+			t.Fatalf("the stations drew %v Wh, the packs and stations took %v", drawn, want)
+		}
+		checkPlaces(t, f)
 	}
 }
 
@@ -265,14 +338,5 @@ func TestSwapsHappenAndAreTold(t *testing.T) {
 	}
 	if refusals == 0 {
 		t.Error("no rider was ever refused")
-	}
-}
-
-func BenchmarkDemo(b *testing.B) {
-	for b.Loop() {
-		f := newFleet(b, Demo(1, start()))
-		n := 0
-		run(f, 90*96, func(telemetry.Reading) { n++ }, nil)
-		b.ReportMetric(float64(n), "readings/op")
 	}
 }

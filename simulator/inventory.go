@@ -19,7 +19,7 @@ type Inventory struct {
 // Inventory lists what exists, for a registry to hold. No device has a gateway.
 func (f *Fleet) Inventory() Inventory {
 	var inv Inventory
-	for i := range f.networks {
+	for i := range f.shards {
 		inv.Owners = append(inv.Owners, devices.Owner{ID: ownerID(i), Name: fmt.Sprintf("Simulated owner %d", i+1)})
 	}
 	for i, s := range f.sites {
@@ -51,6 +51,21 @@ func (f *Fleet) Inventory() Inventory {
 	return inv
 }
 
+// Refs names every device: stations, batteries, buildings.
+func (inv *Inventory) Refs() []devices.Ref {
+	var refs []devices.Ref
+	for i := range inv.Stations {
+		refs = append(refs, devices.Ref{Kind: devices.KindStation, ID: inv.Stations[i].ID})
+	}
+	for i := range inv.Batteries {
+		refs = append(refs, devices.Ref{Kind: devices.KindBattery, ID: inv.Batteries[i].ID})
+	}
+	for i := range inv.Buildings {
+		refs = append(refs, devices.Ref{Kind: devices.KindBuilding, ID: inv.Buildings[i].ID})
+	}
+	return refs
+}
+
 func ownerID(i int) string { return fmt.Sprintf("owner-%02d", i+1) }
 
 // assetAt is the i-th station or building.
@@ -60,60 +75,4 @@ func (f *Fleet) assetAt(id, what string, i int, commissioned *time.Time) devices
 		ID: id, OwnerID: ownerID(f.ownerOf(site)), SiteID: f.sites[site].name,
 		Name: fmt.Sprintf("%s %d", what, i+1), Status: devices.StatusActive, Commissioned: commissioned,
 	}
-}
-
-// Truth is what an estimator would have to find out.
-type Truth struct {
-	Batteries []BatteryTruth
-	Stations  []StationTruth
-	Buildings []BuildingTruth
-}
-
-// BatteryTruth is the state of one battery.
-type BatteryTruth struct {
-	ID             string
-	Chemistry      string
-	CapacityAh     float64 // between full and empty, now
-	SoH            float64 // capacity against the rated one
-	SoC            float64 // 0…1
-	Cycles         float64 // full equivalent cycles in its life
-	ResistanceMOhm float64 // ohmic, at its present temperature
-	CalendarLoss   float64 // share of the first capacity
-	CyclicLoss     float64 // share of the first capacity
-	Books          Books
-}
-
-// StationTruth is what happened at one station.
-type StationTruth struct {
-	ID       string
-	Swaps    int
-	Refusals int // riders sent away
-	Nobody   int // arrivals of the process when no rider wanted a pack
-	EnergyWh float64
-}
-
-// BuildingTruth is the account of one building.
-type BuildingTruth struct {
-	ID                              string
-	ImportWh, ExportWh, PVWh, GasWh float64
-}
-
-// Truth is the present state, to measure estimates against.
-func (f *Fleet) Truth() Truth {
-	var t Truth
-	for _, p := range f.packs {
-		b := p.books
-		b.StoredAh = p.storedAh
-		t.Batteries = append(t.Batteries, BatteryTruth{
-			ID: p.id, Chemistry: p.chem.name, CapacityAh: p.capacityAh, SoH: p.soh(), SoC: p.soc(), Cycles: p.cycles(),
-			ResistanceMOhm: 1000 * p.ohms(), CalendarLoss: p.calendarLoss, CyclicLoss: p.cyclicLoss, Books: b,
-		})
-	}
-	for _, s := range f.stations {
-		t.Stations = append(t.Stations, StationTruth{s.id, s.swaps, s.refusals, s.nobody, s.energyWh})
-	}
-	for _, b := range f.buildings {
-		t.Buildings = append(t.Buildings, BuildingTruth{b.id, b.energyWh, b.exportWh, b.pvWh, b.gasWh})
-	}
-	return t
 }

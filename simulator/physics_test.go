@@ -5,41 +5,12 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/fleetwatt/fleetwatt/simulator/aging"
+	"github.com/fleetwatt/fleetwatt/simulator/draw"
 )
 
 func near(got, want, tolerance float64) bool { return math.Abs(got-want) <= tolerance }
-
-func TestAgeingMatchesPublishedNumbers(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		got  float64
-		want float64
-	}{
-		{"naumann: one year at 25 °C and 50 %", naumann{}.calendar(25, 0.5) * math.Sqrt(yearSeconds), 0.042516},
-		{"naumann: 1,000 full cycles, 0.5C, depth 0.7", naumann{}.cyclic(0.5, 0.7) * math.Sqrt(1000), 0.044584},
-		{"nmc: one year at 25 °C and 50 %", simpleNMC{}.calendar(25, 0.5) * math.Sqrt(yearSeconds), 0.04},
-		{"nmc: 500 full cycles, 0.5C, depth 1", simpleNMC{}.cyclic(0.5, 1) * math.Sqrt(500), 0.05},
-	} {
-		if !near(c.got, c.want, 1e-6) {
-			t.Errorf("%s: got %.7f want %.6f", c.name, c.got, c.want)
-		}
-	}
-}
-
-func TestAdvanceInPartsEqualsAtOnce(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		k := rapid.Float64Range(1e-8, 1e-2).Draw(t, "k")
-		parts := rapid.SliceOfN(rapid.Float64Range(0, 1e6), 1, 20).Draw(t, "parts")
-		loss, total := 0.0, 0.0
-		for _, dx := range parts {
-			loss = advance(loss, k, dx)
-			total += dx
-		}
-		if want := k * math.Sqrt(total); !near(loss, want, 1e-9*want) {
-			t.Fatalf("got %v want %v", loss, want)
-		}
-	})
-}
 
 func TestOpenCircuitAndItsInverse(t *testing.T) {
 	for _, chem := range []*chemistry{lfp(), nmc()} {
@@ -68,7 +39,7 @@ func TestPackBooksBalance(t *testing.T) {
 		if rapid.Bool().Draw(t, "nmc") {
 			chem = nmc()
 		}
-		p := newPack("p", chem, source(rapid.Uint64().Draw(t, "seed"), "p"), 0)
+		p := newPack("p", chem, draw.Source(rapid.Uint64().Draw(t, "seed"), "p"), 0)
 		energy0 := chemicalWh(p)
 		type leg struct{ amps, slope, dt, ambient float64 }
 		legs := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) leg {
@@ -123,7 +94,7 @@ func chemicalWh(p *pack) float64 {
 }
 
 func TestRestReturnsToAmbientAndOpenCircuit(t *testing.T) {
-	p := newPack("p", lfp(), source(1, "p"), 0)
+	p := newPack("p", lfp(), draw.Source(1, "p"), 0)
 	p.amps = -20
 	for range 30 {
 		p.flow(60, 10)
@@ -140,3 +111,8 @@ func TestRestReturnsToAmbientAndOpenCircuit(t *testing.T) {
 		t.Errorf("got %v °C after two days in 10 °C", p.celsius)
 	}
 }
+
+// none is a law of cells that don't age.
+type none struct{}
+
+func (none) After(s aging.State, _ aging.Stress, _ float64) aging.State { return s }

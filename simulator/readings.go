@@ -47,8 +47,8 @@ func newReadings(schema *devices.Schema) (readings, error) {
 	return r, nil
 }
 
-// round keeps as many decimals as a device would send.
-func round(x, perUnit float64) float64 { return math.Round(x*perUnit) / perUnit }
+// round keeps as many decimals as a device would send. It never returns −0.
+func round(x, perUnit float64) float64 { return math.Floor(x*perUnit+0.5)/perUnit + 0 }
 
 // add appends the next value in the order of fields.
 func (r *readings) add(fields []*devices.Field, num float64, text string) {
@@ -66,27 +66,28 @@ func (r *readings) battery(p *pack, ts int64, emit func(telemetry.Reading)) {
 	}
 	r.values = r.values[:0]
 	num := func(x, perUnit float64) { r.add(r.batteries, round(x, perUnit), "") }
-	soc, volts := p.soc(), p.volts()
+	truth, ohms := p.soc(), p.ohms()
+	open := p.chem.openCircuit(truth)
+	volts, amps, celsius, soc := p.sensors.measured(ts, open+p.amps*ohms+p.rcV, p.amps, p.celsius, 100*truth)
 	cell := volts / float64(p.chem.series)
-	// Weak cells run ahead of the others towards either end, and more so with age.
-	spread := p.imbalance * (1 + 4*(p.calendarLoss+p.cyclicLoss)) * (1 + 3*math.Abs(2*soc-1))
+	spread := p.spread(truth)
 	station := ""
 	if p.duty.station != nil {
 		station = p.duty.station.id
 	}
-	num(100*soc, 100)
+	num(soc, 10)
 	num(100*clamp(p.soh()+p.bmsBias, 0, 1.2), 10)
-	num(volts, 1000)
-	num(p.amps, 1000)
-	num(volts*p.amps, 10)
-	num(p.celsius, 10)
+	num(volts, 100)
+	num(amps, 10)
+	num(volts*amps, 1)
+	num(celsius, 10)
 	num(max(0, cell-spread/2), 1000)
 	num(cell+spread/2, 1000)
-	num(1000*p.ohms(), 100)
-	num(p.cycles(), 100)
-	num(p.books.EnergyInWh, 10)
-	num(p.books.EnergyOutWh, 10)
-	r.add(r.batteries, 0, p.duty.state)
+	num(1000*ohms, 10)
+	num(p.cycles(), 10)
+	num(p.books.EnergyInWh, 1)
+	num(p.books.EnergyOutWh, 1)
+	r.add(r.batteries, 0, p.duty.state.String())
 	r.add(r.batteries, 0, station)
 	num(float64(p.duty.slot), 1)
 	r.send(devices.KindBattery, p.id, ts, emit)
@@ -100,16 +101,20 @@ func (r *readings) station(s *station, w weather, ts int64, seconds float64, emi
 	}
 	r.values = r.values[:0]
 	num := func(x, perUnit float64) { r.add(r.stations, round(x, perUnit), "") }
-	ready, charging, empty := s.counts()
-	r.add(r.stations, 0, "in_service")
+	ready, charging, empty, fault := s.counts()
+	state := "in_service"
+	if s.outage.down {
+		state = "out_of_service"
+	}
+	r.add(r.stations, 0, state)
 	num(float64(len(s.slots)), 1)
 	num(float64(ready), 1)
 	num(float64(charging), 1)
 	num(float64(empty), 1)
-	num(0, 1)
+	num(float64(fault), 1)
 	num(float64(len(s.queue)), 1)
 	num(mean, 1)
-	num(s.energyWh, 10)
+	num(s.energyWh, 1)
 	num(w.celsius, 10)
 	r.send(devices.KindStation, s.id, ts, emit)
 }
@@ -124,10 +129,10 @@ func (r *readings) building(b *building, ts int64, seconds float64, emit func(te
 	r.values = r.values[:0]
 	num := func(x, perUnit float64) { r.add(r.buildings, round(x, perUnit), "") }
 	num(power, 1)
-	num(b.energyWh, 10)
-	num(b.pvWh, 10)
-	num(b.gasWh, 10)
-	num(b.waterL, 10)
+	num(b.energyWh, 1)
+	num(b.pvWh, 1)
+	num(b.gasWh, 1)
+	num(b.waterL, 1)
 	num(b.now.weather.celsius, 10)
 	num(b.indoorC, 10)
 	num(b.now.setpointC, 10)

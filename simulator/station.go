@@ -1,34 +1,51 @@
 package simulator
 
-import "slices"
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/fleetwatt/fleetwatt/simulator/draw"
+)
 
 // station is a battery-swap station: slots with a charger each behind one grid
 // connection, and a queue of riders. A swap exchanges the rider's pack for the
 // fullest one.
 type station struct {
-	id      string
-	network *network
-	site    *sky
-	arrive  *arrivals
-	slots   []*pack // nil: empty
+	id     string
+	shard  *Shard
+	site   int // index of its sky in the shard
+	arrive *arrivals
+	rng    *rand.Rand // of what breaks
+	slots  []slot
 
 	chargerW float64 // limit of one charger at the pack
 	gridW    float64 // limit of the connection
+	running  int     // chargers at work
 
-	queue   []*rider
+	queue   []*visitor
 	serving float64 // s left of the swap under way
 
-	energyWh float64   // the meter
-	stepWh   float64   // since the last reading
-	startWh  []float64 // what the pack in a slot had taken in when its charge began
+	outage   failing
+	energyWh float64 // the meter
+	stepWh   float64 // since the last reading
+	cost     float64 // of energyWh, in minor units
+	metered  float64 // energyWh at the start of the simulation
 	events   int
 	swaps    int
 	refusals int
 	nobody   int
+	downMS   int64 // out of service in all
 }
 
-// rider waits with a pack that is to be swapped.
-type rider struct {
+// slot holds one pack, or none.
+type slot struct {
+	pack    *pack
+	startWh float64 // what the pack had taken in when its charge began
+	fault   failing // a slot that is down neither charges nor gives its pack
+}
+
+// visitor waits with a pack that is to be swapped.
+type visitor struct {
 	pack   *pack
 	waited float64 // s
 }
@@ -44,37 +61,86 @@ const (
 	swapHigh          = 240 // s
 )
 
-// work runs the station for dt seconds at nowMS.
-func (s *station) work(w weather, nowMS int64, dt float64, f *Fleet) {
-	for range s.arrive.next(w.local, dt) {
-		s.receive(nowMS, f)
+// work runs the station from fromMS to nowMS.
+func (s *station) work(w weather, fromMS, nowMS int64) {
+	dt := float64(nowMS-fromMS) / 1000
+	inside := cabinet(w.celsius)
+	s.breakDown(w, fromMS)
+	for range s.arrive.next(w.local, w.season, dt) {
+		s.receive(nowMS)
 	}
-	s.serve(nowMS, dt, f)
+	if s.outage.down {
+		s.downMS += nowMS - fromMS
+	} else {
+		s.serve(w, fromMS, nowMS, dt)
+	}
 	demand := float64(auxiliaryW)
-	for slot, p := range s.slots {
-		if p == nil {
+	for i := range s.slots {
+		k := &s.slots[i]
+		p := k.pack
+		if p == nil || p.duty.state != stateCharging && p.duty.state != stateWaiting {
 			continue
 		}
 		if p.duty.state == stateCharging && s.finished(p) {
-			p.stop(stateReady)
+			s.unplug(p, stateReady)
 			p.turn()
-			f.events.charged(nowMS, s, p, p.books.EnergyInWh-s.startWh[slot])
+			s.shard.events.charged(nowMS, s, p, p.books.EnergyInWh-k.startWh)
+			continue
 		}
-		if p.duty.state == stateWaiting && s.startable() {
+		if p.duty.state == stateWaiting && !k.fault.down && s.startable() {
+			p.until(fromMS, inside)
 			p.turn()
 			p.duty.state = stateCharging
-			s.startWh[slot] = p.books.EnergyInWh
+			s.running++
+			k.startWh = p.books.EnergyInWh
 		}
-		if p.duty.state == stateCharging {
-			s.charge(p)
+		if p.duty.state != stateCharging {
+			continue
 		}
+		s.charge(p)
 		before := p.books.EnergyInWh
-		p.flow(dt, cabinet(w.celsius))
+		p.until(nowMS, inside)
 		demand += (p.books.EnergyInWh - before) * 3600 / dt / chargerEfficiency
 	}
 	wh := demand * dt / 3600
 	s.energyWh += wh
 	s.stepWh += wh
+	s.cost += s.shard.cfg.Tariff.cost(w.local, wh)
+}
+
+// breakDown lets the station and its slots fail and recover.
+func (s *station) breakDown(w weather, nowMS int64) {
+	b := &s.shard.cfg.Breakdowns
+	if s.outage.step(nowMS, b.StationPerYear, b.StationHours, s.rng) {
+		s.shard.events.fault(nowMS, s, 0, s.outage.down)
+		for i := range s.slots {
+			s.halt(i, w, nowMS)
+		}
+	}
+	if b.SlotPerYear <= 0 {
+		return
+	}
+	for i := range s.slots {
+		if s.slots[i].fault.step(nowMS, b.SlotPerYear, b.SlotHours, s.rng) {
+			s.shard.events.fault(nowMS, s, i+1, s.slots[i].fault.down)
+			s.halt(i, w, nowMS)
+		}
+	}
+}
+
+// halt stops the charge in a slot, if one runs and may not.
+func (s *station) halt(i int, w weather, nowMS int64) {
+	p := s.slots[i].pack
+	if p == nil || p.duty.state != stateCharging || !s.outage.down && !s.slots[i].fault.down {
+		return
+	}
+	p.until(nowMS, cabinet(w.celsius))
+	s.unplug(p, stateWaiting)
+}
+
+func (s *station) unplug(p *pack, next state) {
+	p.stop(next)
+	s.running--
 }
 
 // cabinet is the temperature inside the station, which is heated and
@@ -87,9 +153,10 @@ func cabinet(outdoorC float64) float64 { return clamp(outdoorC+2, 12, 38) }
 func (s *station) charge(p *pack) {
 	soc := p.soc()
 	open := p.chem.openCircuit(soc)
-	power := s.chargerW / max(p.volts(), open)
+	ohms := p.ohms()
+	power := s.chargerW / max(open+p.amps*ohms+p.rcV, open)
 	taper := min(1, (taperZero-soc)/taperWidth)
-	voltage := (p.chem.maximum() - open - p.rcV) / p.ohms()
+	voltage := (p.chem.maximum() - open - p.rcV) / ohms
 	p.amps, p.slope = clamp(voltage, 0, power*taper), 0
 }
 
@@ -101,19 +168,14 @@ func (s *station) finished(p *pack) bool {
 // startable reports whether the connection has room for one more charger. A
 // charge that runs is never slowed for another.
 func (s *station) startable() bool {
-	running := 0
-	for _, p := range s.slots {
-		if p != nil && p.duty.state == stateCharging {
-			running++
-		}
-	}
-	return float64(running+1)*s.chargerW/chargerEfficiency+auxiliaryW <= s.gridW
+	return !s.outage.down && float64(s.running+1)*s.chargerW/chargerEfficiency+auxiliaryW <= s.gridW
 }
 
-// put places a pack in the first empty slot, of which there must be one.
+// put places a pack in the first empty slot that works, of which there must be
+// one.
 func (s *station) put(p *pack) {
-	i := slices.Index(s.slots, nil)
-	s.slots[i] = p
+	i := slices.IndexFunc(s.slots, func(k slot) bool { return k.pack == nil && !k.fault.down })
+	s.slots[i].pack = p
 	p.duty.station, p.duty.slot = s, i+1
 	p.stop(stateWaiting)
 }
@@ -121,8 +183,9 @@ func (s *station) put(p *pack) {
 // fullest is the ready pack with the most charge, if it has enough.
 func (s *station) fullest(least float64) *pack {
 	var best *pack
-	for _, p := range s.slots {
-		if p == nil || p.duty.state != stateReady || p.soc() < least {
+	for i := range s.slots {
+		p := s.slots[i].pack
+		if p == nil || s.slots[i].fault.down || p.duty.state != stateReady || p.soc() < least {
 			continue
 		}
 		if best == nil || p.soc() > best.soc() {
@@ -134,26 +197,28 @@ func (s *station) fullest(least float64) *pack {
 
 // receive lets one rider of the network arrive. The process of arrivals knows
 // nothing of how many riders want a pack, so at times there is nobody.
-func (s *station) receive(nowMS int64, f *Fleet) {
-	p := s.network.caller()
+func (s *station) receive(nowMS int64) {
+	p := s.shard.caller()
 	switch {
 	case p == nil:
 		s.nobody++
+	case s.outage.down:
+		s.refuse(&visitor{pack: p}, "out_of_service", nowMS)
 	case len(s.queue) >= maxQueue:
-		s.refuse(&rider{pack: p}, "queue_full", nowMS, f)
+		s.refuse(&visitor{pack: p}, "queue_full", nowMS)
 	default:
-		s.queue = append(s.queue, &rider{pack: p})
+		s.queue = append(s.queue, &visitor{pack: p})
 		if len(s.queue) == 1 {
 			s.serving = s.swapTime()
 		}
 	}
 }
 
-func (s *station) swapTime() float64 { return between(s.arrive.rng, swapLow, swapHigh) }
+func (s *station) swapTime() float64 { return draw.Between(s.arrive.rng, swapLow, swapHigh) }
 
-func (s *station) serve(nowMS int64, dt float64, f *Fleet) {
-	for _, r := range s.queue {
-		r.waited += dt
+func (s *station) serve(w weather, fromMS, nowMS int64, dt float64) {
+	for _, v := range s.queue {
+		v.waited += dt
 	}
 	for left := dt; len(s.queue) > 0; {
 		if s.serving > left {
@@ -161,78 +226,44 @@ func (s *station) serve(nowMS int64, dt float64, f *Fleet) {
 			return
 		}
 		left -= s.serving
-		s.swap(s.queue[0], nowMS, f)
+		s.swap(s.queue[0], w, fromMS, nowMS)
 		s.queue = s.queue[:copy(s.queue, s.queue[1:])]
 		s.serving = s.swapTime()
 	}
 }
 
-func (s *station) swap(r *rider, nowMS int64, f *Fleet) {
-	out := s.fullest(f.cfg.ReadySoC)
+func (s *station) swap(v *visitor, w weather, fromMS, nowMS int64) {
+	out := s.fullest(s.shard.cfg.ReadySoC)
 	if out == nil {
-		s.refuse(r, "no_battery_ready", nowMS, f)
+		s.refuse(v, "no_battery_ready", nowMS)
 		return
 	}
-	slot := out.duty.slot
-	s.slots[slot-1] = nil
-	s.put(r.pack)
+	v.pack.until(fromMS, w.celsius)
+	out.until(fromMS, cabinet(w.celsius))
+	from := out.duty.slot
+	s.slots[from-1].pack = nil
+	s.put(v.pack)
 	s.swaps++
-	f.events.swapped(nowMS, s, r, out, slot)
+	s.shard.events.swapped(nowMS, s, v, out, from)
 	out.hand()
-	s.network.riding = append(s.network.riding, out)
-	s.network.dismount(r.pack)
+	s.shard.mount(out)
+	s.shard.dismount(v.pack)
 }
 
 // refuse sends a rider away, who will come again.
-func (s *station) refuse(r *rider, reason string, nowMS int64, f *Fleet) {
+func (s *station) refuse(v *visitor, reason string, nowMS int64) {
 	s.refusals++
-	f.events.refused(nowMS, s, r, reason)
-	s.network.waiting = append(s.network.waiting, r.pack)
+	s.shard.events.refused(nowMS, s, v, reason)
+	s.shard.waiting = append(s.shard.waiting, v.pack)
 }
 
-// maintain starts and ends the monthly discharges, on a step of the grid: one
-// at a time, at night, and with packs to spare.
-func (s *station) maintain(local clock, nowMS, stepMS int64) {
-	busy, ready := false, 0
-	for _, p := range s.slots {
-		if p == nil {
-			continue
-		}
-		switch p.duty.state {
-		case stateReady:
-			ready++
-		case stateMaintenance:
-			busy = true
-		}
-	}
-	if busy || ready < 3 || local.hour > 5 {
-		return
-	}
-	for _, p := range s.slots {
-		if p != nil && p.duty.state == stateReady && p.soc() > 0.99 && p.duty.maintenance.dueMS <= nowMS {
-			p.beginMaintenance(nowMS, stepMS)
-			return
-		}
-	}
-}
-
-// settle follows up the discharge that runs, after its sample was taken.
-func (s *station) settle(nowMS int64, f *Fleet) {
-	for _, p := range s.slots {
-		if p == nil || p.duty.state != stateMaintenance || p.keepMaintenance(nowMS) {
-			continue
-		}
-		p.stop(stateWaiting)
-		p.duty.maintenance.dueMS = nowMS + maintenanceEvery
-		f.events.maintained(nowMS, p)
-	}
-}
-
-// counts is the number of slots that are ready, charging or about to, and
-// empty.
-func (s *station) counts() (ready, charging, empty int) {
-	for _, p := range s.slots {
-		switch {
+// counts is the number of slots that are ready, charging or about to, empty,
+// and out of order.
+func (s *station) counts() (ready, charging, empty, fault int) {
+	for i := range s.slots {
+		switch p := s.slots[i].pack; {
+		case s.slots[i].fault.down:
+			fault++
 		case p == nil:
 			empty++
 		case p.duty.state == stateReady:
@@ -241,41 +272,5 @@ func (s *station) counts() (ready, charging, empty int) {
 			charging++
 		}
 	}
-	return ready, charging, empty
-}
-
-// network is the stations and packs of one owner: any pack goes into any
-// station of it.
-type network struct {
-	chem     *chemistry
-	stations []*station
-	riding   []*pack // with riders, parked ones included
-	waiting  []*pack // of those, the ones to be swapped, longest wait first
-	home     int     // index of the site where the riders are
-}
-
-// ride moves the packs that are with riders on by dt seconds.
-func (n *network) ride(dt, outdoorC float64) {
-	for _, p := range n.riding {
-		if p.roll(dt) {
-			n.waiting = append(n.waiting, p)
-		}
-		p.flow(dt, outdoorC)
-	}
-}
-
-// caller takes the rider who has waited longest for a swap, or nil.
-func (n *network) caller() *pack {
-	if len(n.waiting) == 0 {
-		return nil
-	}
-	p := n.waiting[0]
-	n.waiting = n.waiting[:copy(n.waiting, n.waiting[1:])]
-	return p
-}
-
-// dismount takes a pack from the riders.
-func (n *network) dismount(p *pack) {
-	i := slices.Index(n.riding, p)
-	n.riding = slices.Delete(n.riding, i, i+1)
+	return ready, charging, empty, fault
 }

@@ -4,6 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/simulator/draw"
 )
 
 // place is where a site stands. None of these zones has daylight saving time,
@@ -37,6 +40,7 @@ type sky struct {
 	place
 	seed uint64
 	name string
+	file *Series // of temperature; nil: as made here
 
 	day         int64 // that the next three belong to
 	from, to    float64
@@ -49,7 +53,32 @@ type weather struct {
 	celsius     float64
 	sunW        float64 // W/m² on the level
 	humidityPct float64
+	season      float64 // how much people ride, against the mean of the year
 	local       clock
+}
+
+// Series is a course of the outdoor temperature. Before it begins and after it
+// ends the simulator makes its own.
+type Series struct {
+	Start   time.Time
+	Step    time.Duration // more than 0
+	Celsius []float64
+}
+
+// at is the temperature at ts (Unix ms), linear between the points.
+func (s *Series) at(ts int64) (celsius float64, ok bool) {
+	if s == nil || s.Step <= 0 {
+		return 0, false
+	}
+	x := float64(ts-s.Start.UnixMilli()) / float64(s.Step.Milliseconds())
+	if x < 0 || x > float64(len(s.Celsius)-1) {
+		return 0, false
+	}
+	i := min(int(x), len(s.Celsius)-2)
+	if i < 0 {
+		return s.Celsius[0], true
+	}
+	return s.Celsius[i] + (s.Celsius[i+1]-s.Celsius[i])*(x-float64(i)), true
 }
 
 // clock is the local time of day and week.
@@ -89,6 +118,9 @@ func (s *sky) at(ts int64) weather {
 	celsius := 27 - 0.006*lat*lat - 0.28*math.Abs(lat)*season +
 		4*math.Cos(2*math.Pi*(c.hour-15)/24) +
 		s.from + (s.to-s.from)*c.hour/24
+	if measured, ok := s.file.at(ts); ok {
+		celsius = measured
+	}
 
 	solar := (float64(ts-floorDiv(ts, 86400000)*86400000)/3.6e6 + s.longitude/15 - 12) * math.Pi / 12
 	phi := lat * math.Pi / 180
@@ -101,19 +133,20 @@ func (s *sky) at(ts int64) weather {
 		celsius:     celsius,
 		sunW:        sun,
 		humidityPct: clamp(95-45*s.sunShare-1.5*(celsius-20), 15, 100),
+		season:      1 - min(0.15, 0.004*math.Abs(lat))*season,
 		local:       c,
 	}
 }
 
 func (s *sky) turn(day int64) {
-	deviation := func(day int64) float64 { return normal(s.of(day), 0, 2.5) }
+	deviation := func(day int64) float64 { return draw.Normal(s.of(day), 0, 2.5) }
 	s.day, s.from, s.to = day, deviation(day), deviation(day+1)
 	r := s.of(day)
 	r.NormFloat64()
-	s.sunShare = between(r, 0.25, 1)
+	s.sunShare = draw.Between(r, 0.25, 1)
 	s.declination = -23.44 * math.Pi / 180 * math.Cos(2*math.Pi*(float64(day)+11)/365.2425)
 }
 
 func (s *sky) of(day int64) *rand.Rand {
-	return source(s.seed, s.name+"/"+strconv.FormatInt(day, 10))
+	return draw.Source(s.seed, s.name+"/"+strconv.FormatInt(day, 10))
 }

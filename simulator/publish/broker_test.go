@@ -26,6 +26,7 @@ type broker struct {
 	addr    string
 	decoder *wire.Decoder
 	refuse  string      // user name that may not connect
+	secret  string      // password of all; empty: any will do
 	deaf    atomic.Bool // acknowledges and remembers nothing
 
 	mu       sync.Mutex
@@ -83,7 +84,7 @@ func (b *broker) OnConnectAuthenticate(_ *mqtt.Client, pk packets.Packet) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.users[user] = true
-	return user != b.refuse
+	return user != b.refuse && (b.secret == "" || string(pk.Connect.Password) == b.secret)
 }
 
 func (b *broker) OnACLCheck(*mqtt.Client, string, bool) bool { return true }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"log/slog"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -29,7 +30,8 @@ type connection struct {
 	ref      devices.Ref // zero: shared
 	clientID string
 	queue    chan *message
-	running  bool // guarded by the fleet
+	cut      chan struct{} // takes one wish to lose the connection
+	running  bool          // guarded by the fleet
 
 	tried    chan struct{} // closed after the first attempt to connect
 	firstErr error         // of that; read after tried
@@ -47,13 +49,17 @@ const (
 	offline      = "offline"
 )
 
-// errLost stands in where the library does not say why.
-var errLost = errors.New("connection lost")
+var (
+	// errLost stands in where the library does not say why.
+	errLost = errors.New("connection lost")
+	errCut  = errors.New("connection cut")
+)
 
 func newConnection(f *Fleet, ref devices.Ref, clientID string) *connection {
 	return &connection{
 		fleet: f, ref: ref, clientID: clientID,
 		queue: make(chan *message, f.opts.MaxInflight),
+		cut:   make(chan struct{}, 1),
 		tried: make(chan struct{}),
 	}
 }
@@ -76,6 +82,10 @@ func (c *connection) run(ctx context.Context) {
 			}
 			continue
 		}
+		select {
+		case <-c.cut: // there was no connection to cut
+		default:
+		}
 		c.fleet.counts.resent.Add(int64(len(unacked)))
 		before := len(unacked)
 		var acked int
@@ -85,7 +95,11 @@ func (c *connection) run(ctx context.Context) {
 			break
 		}
 		c.fleet.counts.lost.Add(1)
-		log.Warn("connection lost", "err", err, "unacknowledged", len(unacked), "resent", before)
+		level := slog.LevelWarn
+		if errors.Is(err, errCut) {
+			level = slog.LevelDebug // it was wanted
+		}
+		log.Log(ctx, level, "connection lost", "err", err, "unacknowledged", len(unacked), "resent", before)
 		if acked > 0 {
 			attempt = 0
 		}
@@ -126,6 +140,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 type session struct {
 	*connection
 	client paho.Client
+	wire   atomic.Pointer[net.TCPConn]
 	lost   chan struct{} // closed when the connection is gone
 	why    atomic.Pointer[error]
 }
@@ -158,6 +173,7 @@ func (c *connection) connect(ctx context.Context) (*session, error) {
 			if err != nil {
 				return nil, err
 			}
+			s.wire.Store(conn.(*net.TCPConn))
 			return newOutbox(conn.(*net.TCPConn)), nil
 		}).
 		SetConnectionLostHandler(func(_ paho.Client, err error) {
@@ -217,6 +233,9 @@ func (s *session) work(ctx context.Context, unacked []*message) (_ []*message, a
 			return unacked, acked, ctx.Err()
 		case <-s.lost:
 			return unacked, acked, s.reason()
+		case <-s.cut:
+			s.drop()
+			return unacked, acked, errCut
 		case m := <-queue:
 			unacked = append(unacked, m)
 		case <-first:
@@ -240,6 +259,15 @@ func (s *session) publish(topic string, retained bool, payload []byte) (paho.Tok
 		return nil, s.reason()
 	default:
 		return t, nil
+	}
+}
+
+// drop ends the connection without a word, as a dead battery or a lost network
+// does: the broker publishes the last will.
+func (s *session) drop() {
+	if c := s.wire.Load(); c != nil {
+		_ = c.SetLinger(0)
+		_ = c.Close()
 	}
 }
 

@@ -35,10 +35,12 @@ type Stats struct {
 	EventsAcked   int64
 	Resent        int64 // messages sent again after a lost connection
 	Lost          int64 // connections lost
+	SignInRefused int64 // of Do's attempts with a wrong password
+	SignInLetIn   int64 // likewise
 }
 
 type counters struct {
-	published, acked, readings, readingsAcked, events, eventsAcked, resent, lost atomic.Int64
+	published, acked, readings, readingsAcked, events, eventsAcked, resent, lost, refused, letIn atomic.Int64
 }
 
 // Fleet publishes for any number of devices. Its methods may be called by
@@ -177,7 +179,7 @@ func (f *Fleet) Stats() Stats {
 	// Acknowledgements first, so that none is counted before its message.
 	s := Stats{
 		Acked: c.acked.Load(), ReadingsAcked: c.readingsAcked.Load(), EventsAcked: c.eventsAcked.Load(),
-		Resent: c.resent.Load(), Lost: c.lost.Load(),
+		Resent: c.resent.Load(), Lost: c.lost.Load(), SignInRefused: c.refused.Load(), SignInLetIn: c.letIn.Load(),
 	}
 	s.Published, s.Readings, s.Events = c.published.Load(), c.readings.Load(), c.events.Load()
 	return s

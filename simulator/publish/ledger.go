@@ -9,7 +9,8 @@ import (
 )
 
 // ledger writes down what was acknowledged: a line "reading kind/id ts" (Unix
-// ms) for each reading and "event kind/id event-id" for each event, in the
+// ms) for each reading, "event kind/id event-id" for each event, and "refused
+// kind/id" for each record that a server acknowledges but can't store, in the
 // order of acknowledgement. A nil ledger writes nothing.
 type ledger struct {
 	mu  sync.Mutex
@@ -40,6 +41,9 @@ func (l *ledger) write(m *message) {
 	for _, id := range m.events {
 		b = append(append(append(b, "event "...), ref...), ' ')
 		b = append(append(b, id...), '\n')
+	}
+	for range m.refused {
+		b = append(append(append(b, "refused "...), ref...), '\n')
 	}
 	l.buf = b
 	if _, err := l.out.Write(b); err != nil && l.err == nil {

@@ -14,6 +14,7 @@ type message struct {
 	records int
 	stamps  []int64  // of its readings, for the ledger
 	events  []string // ids of its events, for the ledger
+	refused int      // records that a server has to refuse
 	size    int64    // of what it holds of the fleet's bytes
 }
 
