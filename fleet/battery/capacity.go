@@ -1,7 +1,11 @@
-// Package battery turns the telemetry of a battery into what it means: measured
-// capacity and state of health.
-//
-// It is pure: samples in ascending time in, results out.
+// Package battery turns the telemetry of a battery into what it means: what it
+// went through (Usage, Loops), what it can still do (Capacity, FitCapacity,
+// FitResistance, AssessEnergy), how it ages and for how long it will last
+// (FitDegradation, FindKnee, Foresee), and what follows for its owner (Score,
+// WatchWarranty, Cohorts, Schedule, NewPassport). It is pure: samples in
+// ascending time in, results out, each with its method and version, and with the
+// reason where there is too little data. It knows nothing of stores, of jobs, or
+// of what day it is.
 package battery
 
 import (

@@ -1,0 +1,111 @@
+package battery
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// CohortVersion names the rules of Cohorts and Outliers.
+const CohortVersion = "cohort/1"
+
+// Member is a battery's state of health at one age.
+type Member struct {
+	ID           string
+	Commissioned time.Time
+	AgeDays      float64
+	SoHPct       float64
+}
+
+// CohortCell is the health of the batteries of one commissioning month at one
+// age.
+type CohortCell struct {
+	Month     string  `json:"month"`      // of commissioning, YYYY-MM, UTC
+	AgeMonths int     `json:"age_months"` // whole, of 30.4375 days
+	Batteries int     `json:"batteries"`
+	MedianPct float64 `json:"median_soh_pct"`
+	P10Pct    float64 `json:"p10_soh_pct"`
+	P90Pct    float64 `json:"p90_soh_pct"`
+}
+
+// monthDays is a twelfth of a Julian year.
+const monthDays = 30.4375
+
+type cohort struct {
+	month string
+	age   int
+}
+
+func (m Member) cohort() cohort {
+	return cohort{m.Commissioned.UTC().Format("2006-01"), int(m.AgeDays / monthDays)}
+}
+
+// Cohorts tabulates state of health by commissioning month and age, as retention
+// tables do customers, ascending by both. A battery with several points at one
+// age counts once, with their mean.
+func Cohorts(members []Member) []CohortCell {
+	type key struct {
+		cohort
+		id string
+	}
+	points := map[key][]float64{}
+	for _, m := range members {
+		k := key{m.cohort(), m.ID}
+		points[k] = append(points[k], m.SoHPct)
+	}
+	cells := map[cohort][]float64{}
+	for k, v := range points {
+		cells[k.cohort] = append(cells[k.cohort], sum(v)/float64(len(v)))
+	}
+	out := []CohortCell{}
+	for c, v := range cells {
+		slices.Sort(v)
+		out = append(out, CohortCell{c.month, c.age, len(v), quantile(v, 0.5), quantile(v, 0.1), quantile(v, 0.9)})
+	}
+	slices.SortFunc(out, func(a, b CohortCell) int {
+		return cmp.Or(cmp.Compare(a.Month, b.Month), cmp.Compare(a.AgeMonths, b.AgeMonths))
+	})
+	return out
+}
+
+// Outlier is a battery that is unlike the others of its cohort.
+type Outlier struct {
+	ID        string  `json:"id"`
+	Month     string  `json:"month"`
+	AgeMonths int     `json:"age_months"`
+	SoHPct    float64 `json:"soh_pct"`
+	MedianPct float64 `json:"median_soh_pct"` // of the cohort
+	Score     float64 `json:"score"`          // below 0: worse than the others
+}
+
+// Outliers lists the batteries whose modified z-score, (x − median)/(1.4826·MAD),
+// is beyond 3.5 (Iglewicz & Hoaglin 1993), the worst first. A cohort of less than
+// five says nothing. The spread is taken to be 0.5 % at least, so that
+// batteries that are nearly the same don't make outliers of each other.
+func Outliers(members []Member) []Outlier {
+	const beyond, leastSpread, leastMembers = 3.5, 0.5, 5
+	groups := map[cohort][]Member{}
+	for _, m := range members {
+		groups[m.cohort()] = append(groups[m.cohort()], m)
+	}
+	out := []Outlier{}
+	for c, group := range groups {
+		if len(group) < leastMembers {
+			continue
+		}
+		v := make([]float64, len(group))
+		for k, m := range group {
+			v[k] = m.SoHPct
+		}
+		mid := median(v)
+		sd := max(leastSpread, spread(v, mid))
+		for _, m := range group {
+			if z := (m.SoHPct - mid) / sd; math.Abs(z) > beyond {
+				out = append(out, Outlier{m.ID, c.month, c.age, m.SoHPct, mid, z})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Outlier) int { return cmp.Or(cmp.Compare(a.Score, b.Score), cmp.Compare(a.ID, b.ID)) })
+	return out
+}

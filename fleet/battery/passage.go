@@ -1,0 +1,116 @@
+package battery
+
+import "math"
+
+// passage is the time that a Wiener process with drift takes to rise by a
+// distance for the first time: X(t) = μ·t + σ·B(t), X = distance.
+//
+// For a known drift it has the inverse Gaussian distribution with the mean
+// distance/μ and the shape distance²/σ²,
+//
+//	F(t) = Φ((μt − w)/(σ√t)) + exp(2μw/σ²)·Φ(−(μt + w)/(σ√t)),
+//
+// (Chhikara & Folks 1989, The Inverse Gaussian Distribution; for batteries Tang
+// et al. 2014, Energies 7:520). For a drift known only to be normal around μ with the standard
+// deviation s,
+//
+//	F(t) = Φ((μt − w)/√(s²t² + σ²t)) + exp(2μw/σ² + 2s²w²/σ⁴) ·
+//	       Φ(−(2s²wt + σ²(μt + w))/(σ²√(s²t² + σ²t))),
+//
+// (Peng & Tseng 2009, IEEE Trans. Reliability 58:444), which is the same at s = 0.
+// A distance that is uncertain too is averaged over.
+type passage struct {
+	distance, drift, sigma, driftErr, distanceErr float64
+}
+
+// hermite are the points x and weights of a Gauss–Hermite quadrature of seven
+// points for a standard normal distribution (Abramowitz & Stegun 25.4.46).
+func hermite() [7][2]float64 {
+	return [7][2]float64{
+		{-3.750439717725742, 0.0005482688559722}, {-2.366759410734541, 0.0307571239675865}, {-1.154405394739968, 0.2401231786050127},
+		{0, 0.4571428571428571},
+		{1.154405394739968, 0.2401231786050127}, {2.366759410734541, 0.0307571239675865}, {3.750439717725742, 0.0005482688559722},
+	}
+}
+
+// cdf is the probability that it takes t at most.
+func (p passage) cdf(t float64) float64 {
+	if p.distanceErr == 0 {
+		return p.from(p.distance, t)
+	}
+	f := 0.0
+	for _, h := range hermite() {
+		f += h[1] * p.from(p.distance+h[0]*p.distanceErr, t)
+	}
+	return f
+}
+
+// from is the probability for a known distance w.
+func (p passage) from(w, t float64) float64 {
+	switch {
+	case w <= 0:
+		return 1
+	case t <= 0:
+		return 0
+	}
+	m, v, s2 := p.drift, p.sigma*p.sigma, p.driftErr*p.driftErr
+	root := math.Sqrt(s2*t*t + v*t)
+	if v == 0 { // no noise: only the drift is uncertain
+		if root == 0 {
+			if m*t >= w {
+				return 1
+			}
+			return 0
+		}
+		return phi((m*t - w) / root)
+	}
+	far := 2*m*w/v + 2*s2*w*w/(v*v) + logPhi(-(2*s2*w*t+v*(m*t+w))/(v*root))
+	return min(1, phi((m*t-w)/root)+math.Exp(far))
+}
+
+// quantile is the time by which it has happened with probability q in (0, 1),
+// +Inf where it may never happen.
+func (p passage) quantile(q float64) float64 {
+	hi := 1.0
+	if p.drift > 0 {
+		hi = p.distance / p.drift
+	}
+	for range 60 {
+		if p.cdf(hi) >= q {
+			break
+		}
+		hi *= 2
+	}
+	if p.cdf(hi) < q {
+		return math.Inf(1)
+	}
+	lo := 0.0
+	if p.cdf(lo) >= q {
+		return 0
+	}
+	for hi-lo > 1e-10*hi {
+		mid := (lo + hi) / 2
+		if mid == lo || mid == hi {
+			break
+		}
+		if p.cdf(mid) < q {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return hi
+}
+
+// phi is the standard normal distribution function.
+func phi(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+
+// logPhi is its logarithm, by its asymptotic series where it underflows
+// (Abramowitz & Stegun 26.2.12).
+func logPhi(x float64) float64 {
+	if x > -30 {
+		return math.Log(phi(x))
+	}
+	z := 1 / (x * x)
+	return -x*x/2 - math.Log(-x) - math.Log(2*math.Pi)/2 + math.Log1p(-z*(1-3*z*(1-5*z)))
+}

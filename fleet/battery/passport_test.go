@@ -1,0 +1,268 @@
+package battery
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fleetwatt/fleetwatt/devices/measured"
+)
+
+// utf16JSON reads a file of the passport folder, which is in UTF-16.
+func utf16JSON(t *testing.T, name string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(measured.File(t, "battery", "passport", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	units := make([]uint16, len(b)/2)
+	if err := binary.Read(bytes.NewReader(b), binary.LittleEndian, units); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff")), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// schemaFile is a JSON schema of draft 4, as far as the model uses it.
+type schemaFile struct{ root map[string]any }
+
+// check lists what is wrong with v under the schema s.
+func (f schemaFile) check(s map[string]any, v any, path string) []string {
+	var wrong []string
+	fail := func(format string, args ...any) { wrong = append(wrong, path+": "+fmt.Sprintf(format, args...)) }
+	if ref, ok := s["$ref"].(string); ok {
+		target := any(f.root)
+		for _, key := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+			target = target.(map[string]any)[key]
+		}
+		return f.check(target.(map[string]any), v, path)
+	}
+	for _, part := range list(s["allOf"]) {
+		wrong = append(wrong, f.check(part.(map[string]any), v, path)...)
+	}
+	if choices := list(s["enum"]); choices != nil && !slices.ContainsFunc(choices, func(c any) bool { return reflect.DeepEqual(c, v) }) {
+		fail("%v is none of %v", v, choices)
+	}
+	switch s["type"] {
+	case "object":
+		obj, ok := v.(map[string]any)
+		if !ok {
+			fail("%T is no object", v)
+			return wrong
+		}
+		for _, r := range list(s["required"]) {
+			if _, ok := obj[r.(string)]; !ok {
+				fail("lacks %s", r)
+			}
+		}
+		props, _ := s["properties"].(map[string]any)
+		for key, p := range props {
+			if inner, ok := obj[key]; ok {
+				wrong = append(wrong, f.check(p.(map[string]any), inner, path+"."+key)...)
+			}
+		}
+	case "array":
+		arr, ok := v.([]any)
+		if !ok {
+			fail("%T is no array", v)
+		}
+		for k, e := range arr {
+			wrong = append(wrong, f.check(s["items"].(map[string]any), e, fmt.Sprintf("%s[%d]", path, k))...)
+		}
+	case "number":
+		n, ok := v.(float64)
+		if !ok {
+			fail("%T is no number", v)
+		}
+		if lo, has := s["minimum"].(float64); has && n < lo {
+			fail("%v is below %v", n, lo)
+		}
+		if hi, has := s["maximum"].(float64); has && n > hi {
+			fail("%v is above %v", n, hi)
+		}
+	case "string":
+		text, ok := v.(string)
+		if !ok {
+			fail("%T is no string", v)
+		}
+		if p, has := s["pattern"].(string); has && !regexp.MustCompile("^(?:"+p+")$").MatchString(text) {
+			fail("%q does not match", text)
+		}
+	}
+	return wrong
+}
+
+func list(v any) []any {
+	l, _ := v.([]any)
+	return l
+}
+
+func passportSchema(t *testing.T) schemaFile {
+	var f schemaFile
+	utf16JSON(t, "PerformanceAndDurability-1.2.1.schema.json", &f.root)
+	return f
+}
+
+func generic(t *testing.T, v any) any {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out any
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func num(v float64) *float64 { return &v }
+
+func fullSheet() PassportSheet {
+	return PassportSheet{
+		Status: "original", At: 1_700_000_000_000, RatedCapacityAh: num(40), RatedEnergyKWh: num(2.048), RatedMaximumPowerKW: num(4),
+		PowerCapabilityRatioPct: num(195), OriginalPower: []PowerAt{{80, 9000}, {20, 7000}}, ExpectedCycles: num(2000), ExpectedYears: num(8),
+		ExhaustionPct: num(70), InitialSelfDischargePct: num(2), InitialResistanceOhm: num(0.04), RoundTripPct: num(96), RoundTripHalfLifePct: num(94),
+		NominalV: num(51.2), MinV: num(40), MaxV: num(57.6), LifeTestRateC: num(0.5), RateC: num(1), IdleMinC: num(-20), IdleMaxC: num(60),
+		LifetimeReferenceTestURI: "https://example.org/test",
+	}
+}
+
+func fullFacts() PassportFacts {
+	const at = 1_790_000_000_000
+	r := func(v float64) Reported { return Reported{Value: &v, At: at} }
+	return PassportFacts{
+		EnergyThroughputWh: r(1.5e6), ChargeThroughputAh: r(30000), FullCycles: r(375.9), CapacityAh: r(36), EnergySoHPct: r(89), UsableEnergyWh: r(1800),
+		ResistanceMOhm: r(50), RoundTripPct: r(93), SelfDischargePct: r(3), SoCPct: r(71), Power: &PowerAt{80, 8100}, PowerAt: at, EventsAt: at,
+		Events:    map[Negative]Exposure{ExtremeHeat: {Count: 2, Seconds: 7200, FirstAt: at - 9e9, LastAt: at - 8e9, Worst: 58}},
+		Incidents: []Incident{{at - 1e9, "dropped"}},
+	}
+}
+
+// A passport of which everything is known passes the schema, which takes the
+// published sample and refuses what is broken.
+func TestPassportValidates(t *testing.T) {
+	schema := passportSchema(t)
+	var sample any
+	utf16JSON(t, "PerformanceAndDurability-1.2.1-sample.json", &sample)
+	if wrong := schema.check(schema.root, sample, ""); len(wrong) > 0 {
+		t.Errorf("the published sample: %v", wrong)
+	}
+	p := NewPassport(fullSheet(), fullFacts())
+	if !p.Complete || len(p.Missing) != 0 {
+		t.Errorf("got %v missing", p.Missing)
+	}
+	doc := generic(t, p.Document).(map[string]any)
+	if wrong := schema.check(schema.root, doc, ""); len(wrong) > 0 {
+		t.Errorf("got %v", wrong)
+	}
+	doc["batteryCondition"].(map[string]any)["stateOfCharge"].(map[string]any)["stateOfChargeValue"] = "71"
+	doc["batteryCondition"].(map[string]any)["energyThroughput"].(map[string]any)["lastUpdate"] = "yesterday"
+	if wrong := schema.check(schema.root, doc, ""); len(wrong) != 2 {
+		t.Errorf("of a broken document: got %v, want two faults", wrong)
+	}
+}
+
+// What is missing is listed, is what the schema misses, and is nowhere a number.
+func TestPassportSaysWhatIsMissing(t *testing.T) {
+	schema := passportSchema(t)
+	tests := []struct {
+		name  string
+		sheet PassportSheet
+		facts PassportFacts
+	}{
+		{"nothing known", PassportSheet{}, PassportFacts{}},
+		{"no sheet", PassportSheet{}, fullFacts()},
+		{"no telemetry", fullSheet(), PassportFacts{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := NewPassport(tt.sheet, tt.facts)
+			var want, got []string
+			for _, w := range schema.check(schema.root, generic(t, p.Document), "") {
+				want = append(want, strings.TrimPrefix(strings.Replace(w, ": lacks ", ".", 1), "."))
+			}
+			for _, g := range p.Missing {
+				got = append(got, g.Path)
+				if g.Reason == "" {
+					t.Errorf("%s is missing without a reason", g.Path)
+				}
+			}
+			slices.Sort(want)
+			if diff := cmp.Diff(want, got); diff != "" || p.Complete {
+				t.Errorf("complete %v (-schema +got):\n%s", p.Complete, diff)
+			}
+			for _, point := range p.Points {
+				if (point.Value == nil) != (point.Reason != "") || (point.Value == nil) != (point.LastUpdate == nil) {
+					t.Errorf("got %+v", point)
+				}
+			}
+		})
+	}
+}
+
+func TestPassportValues(t *testing.T) {
+	p := NewPassport(fullSheet(), fullFacts())
+	want := map[int]any{
+		51: 40.0, 52: 10.0, 53: 8100.0, 54: 10.0, 55: 0.05, 56: 25.0, 57: 96.0, 58: 3.125, 59: 2000.0, 60: 8.0, 61: 89.0,
+		62: 36.0, 64: 93.0, 65: 50.0, 66: 0.05, 67: "original", 68: 375.0, 71: 71.0,
+	}
+	for _, point := range p.Points {
+		w, ok := want[point.Nr]
+		if !ok {
+			continue
+		}
+		if f, isNum := w.(float64); isNum && math.Abs(point.Value.(float64)-f) > 1e-9 || !isNum && point.Value != w {
+			t.Errorf("%d %s: got %v, want %v", point.Nr, point.Name, point.Value, w)
+		}
+	}
+	c := p.Document.Condition
+	if got := c["temperatureInformation"].(map[string]any)["timeExtremeHighTemp"]; got != 120.0 {
+		t.Errorf("got %v minutes in heat, want 120", got)
+	}
+	if got := len(c["negativeEvents"].([]any)); got != 2 {
+		t.Errorf("got %d negative events, want one kind and one incident", got)
+	}
+	if got := c["energyThroughput"].(map[string]any)["energyThroughputValue"]; got != 1500.0 {
+		t.Errorf("got %v kWh, want 1500", got)
+	}
+	if got := PowerCapability(52, 42, 50); math.Abs(got-8400) > 1e-9 {
+		t.Errorf("got %v W, want 8400", got)
+	}
+}
+
+// The points are those of the Commission's guidance, all of them, in order.
+func TestPassportPointsAreTheCommissions(t *testing.T) {
+	f, err := os.Open(measured.File(t, "battery", "passport", "ec_guidance_dynamic_datapoints_51_71.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	points := NewPassport(PassportSheet{}, PassportFacts{}).Points
+	if len(points) != len(rows)-1 {
+		t.Fatalf("got %d points, want %d", len(points), len(rows)-1)
+	}
+	for k, row := range rows[1:] {
+		if nr, _ := strconv.Atoi(row[0]); points[k].Nr != nr {
+			t.Errorf("got point %d, want %s %s", points[k].Nr, row[0], row[1])
+		}
+	}
+}
