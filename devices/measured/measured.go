@@ -5,11 +5,16 @@
 package measured
 
 import (
+	"compress/gzip"
 	"encoding/csv"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 )
 
 // File is the path of one of the files. Where it is missing the test skips, or
@@ -88,4 +93,48 @@ func NASACapacities(t testing.TB, cell string) []float64 {
 		out = append(out, v)
 	}
 	return out
+}
+
+// Table reads one of the files as comma-separated values, header first; a name
+// that ends in .gz is unpacked.
+func Table(t testing.TB, path ...string) [][]string {
+	t.Helper()
+	f, err := os.Open(File(t, path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	var r io.Reader = f
+	if strings.HasSuffix(f.Name(), ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := csv.NewReader(r).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// Values reads a table whose first column is a time in the layout and
+// whose second is a number, in order of time. A number that is missing is NaN.
+func Values(t testing.TB, layout string, path ...string) ([]time.Time, []float64) {
+	t.Helper()
+	var at []time.Time
+	var values []float64
+	for _, row := range Table(t, path...)[1:] {
+		ts, err := time.Parse(layout, row[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := math.NaN()
+		if row[1] != "" {
+			if v, err = strconv.ParseFloat(row[1], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at, values = append(at, ts), append(values, v)
+	}
+	return at, values
 }

@@ -1,0 +1,280 @@
+// Package assess takes the rows of one meter through the whole of measurement
+// and verification: it inspects them, checks that they suffice, chooses and fits
+// the baseline, and computes the savings. It answers with one result that can be
+// stored and served, and that holds no number without what speaks against it.
+//
+// It is pure.
+package assess
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/caltrack"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/choose"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/savings"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/watch"
+)
+
+// Version names the rules of this package in results.
+const Version = "assess/1"
+
+// The codes that this package adds.
+const (
+	BaselineShift  = "baseline_not_steady"
+	ReportingShort = "no_reporting_period"
+	PoorModel      = "model_explains_little"
+	Implausible    = "saving_not_plausible"
+)
+
+// Request is one meter of one building.
+type Request struct {
+	Baseline  []energy.Row // before the measure, ascending
+	Reporting []energy.Row // after it; may be none
+	Typical   []energy.Row // the weather of a typical year; may be none
+
+	Interval    energy.Interval // of the rows
+	Model       string          // the id of one model; empty chooses
+	Requirement caltrack.Requirement
+	Option      savings.Option
+	Confidence  float64 // 0.9 by default
+	Adjustments []savings.Adjustment
+	// DropZeros takes zeros of a meter that is never near zero otherwise for
+	// missing, as CalTRACK does for electricity (2.2.1.4). Without it they count,
+	// as in eemeter, and are warned of.
+	DropZeros   bool
+	HeatingOnly bool // a gas meter, which cools nothing (CalTRACK 2.0, 3.2.1.1)
+}
+
+// Assessment is the result.
+type Assessment struct {
+	Version    string              `json:"version"`
+	Verdict    energy.Verdict      `json:"verdict"` // on the savings as a whole
+	Fit        *energy.Fit         `json:"fit"`     // nil where none could be fitted
+	Choice     *choose.Choice      `json:"choice"`  // nil where the model was given
+	Shifts     []watch.Shift       `json:"baseline_shifts"`
+	Avoided    *savings.Avoided    `json:"avoided"`    // nil without a reporting period or a fit
+	Normalised *savings.Normalised `json:"normalised"` // nil without a typical year or a model of the reporting period
+
+	model energy.Model
+}
+
+// Model is the baseline, to predict with; nil where there is none.
+func (a *Assessment) Model() energy.Model { return a.model }
+
+// Assess runs the whole. Where the data does not suffice the verdict says why,
+// and the numbers that cannot stand are left out. The error is for a model that
+// does not exist.
+func Assess(q Request) (*Assessment, error) {
+	if q.Confidence == 0 {
+		q.Confidence = 0.9
+	}
+	q.baselineYear()
+	fitters, err := fitters(q)
+	if err != nil {
+		return nil, err
+	}
+	a := &Assessment{
+		Version: Version, Shifts: []watch.Shift{},
+		Verdict: energy.Verdict{Sufficient: true, Criteria: Version, Reasons: []energy.Reason{}},
+	}
+	q.Baseline = a.inspect(q.Baseline, q)
+	a.take(caltrack.Sufficiency(q.Baseline, q.Interval, q.Requirement))
+	if !a.Verdict.Sufficient {
+		return a, nil
+	}
+	if !a.fit(q, fitters) {
+		return a, nil
+	}
+	a.steady(q.Baseline)
+	a.save(q, fitters)
+	return a, nil
+}
+
+// baselineYear sets what the baseline has to have, where the request does not
+// say: the 365 days up to its end. Rows before them are left out, since CalTRACK
+// takes no more than a year (3.1.3), and days that are not there count as
+// missing.
+func (q *Request) baselineYear() {
+	if q.Requirement != (caltrack.Requirement{}) || len(q.Baseline) == 0 {
+		return
+	}
+	q.Requirement = caltrack.Year()
+	q.Requirement.To = energy.Span(q.Baseline).To
+	q.Requirement.From = q.Requirement.To.AddDate(0, 0, -q.Requirement.Days)
+	if q.Interval == energy.Billing { // bills do not end with a year
+		q.Requirement = caltrack.Requirement{Coverage: q.Requirement.Coverage}
+		return
+	}
+	q.Baseline = energy.Period{From: q.Requirement.From, To: q.Requirement.To}.Within(q.Baseline)
+}
+
+// fitters are the models to choose from.
+func fitters(q Request) ([]energy.Fitter, error) {
+	o := caltrack.Options{HeatingOnly: q.HeatingOnly}
+	var all []energy.Fitter
+	switch q.Interval {
+	case energy.Hourly:
+		all = choose.Hourly()
+	case energy.Daily:
+		all = choose.Daily(o)
+	case energy.Billing:
+		all = choose.Bills(o)
+	default:
+		return nil, fmt.Errorf("assess: no interval %q", q.Interval)
+	}
+	if q.Model == "" {
+		return all, nil
+	}
+	for _, f := range all {
+		if f.ID == q.Model {
+			return []energy.Fitter{f}, nil
+		}
+	}
+	return nil, fmt.Errorf("assess: no model %q of a %s", q.Model, q.Interval)
+}
+
+// take adds the reasons of another verdict, each code once.
+func (a *Assessment) take(v energy.Verdict) {
+	for _, r := range v.Reasons {
+		if !a.Verdict.Has(r.Code) {
+			a.Verdict.Add(r)
+		}
+	}
+}
+
+func (a *Assessment) inspect(rows []energy.Row, q Request) []energy.Row {
+	for _, r := range prepare.Inspect(rows) {
+		a.take(energy.Verdict{Reasons: []energy.Reason{r}})
+	}
+	if q.DropZeros {
+		return prepare.WithoutZeros(rows, prepare.SuspectZeros(rows))
+	}
+	return rows
+}
+
+// fit fits the model that was asked for, or the best one.
+func (a *Assessment) fit(q Request, fitters []energy.Fitter) bool {
+	var err error
+	if q.Model != "" {
+		a.model, err = fitters[0].Fit(q.Baseline)
+	} else {
+		var c choose.Choice
+		a.model, c, err = choose.Best(q.Baseline, fitters, choose.Options{})
+		a.Choice = &c
+	}
+	if err != nil {
+		a.fail(err)
+		return false
+	}
+	fit := a.model.Describe()
+	a.Fit = &fit
+	if s := fit.Statistics; s.AdjR2 == nil || *s.AdjR2 < leastR2 {
+		a.Verdict.Add(energy.Reason{Code: PoorModel, Text: "the model explains less than 30 % of the variation of the use"})
+	}
+	if a.Choice != nil {
+		a.take(a.Choice.Verdict)
+	}
+	return true
+}
+
+// fail records why something could not be computed.
+func (a *Assessment) fail(err error) {
+	var i *energy.Insufficient
+	if errors.As(err, &i) {
+		a.take(i.Verdict)
+		return
+	}
+	a.Verdict.Add(energy.Reason{Code: "fit_failed", Critical: true, Text: err.Error()})
+}
+
+// The size and the length of a shift within the baseline that is warned of, and
+// the share of the residuals' variance that a single step explains.
+const (
+	shiftShare    = 0.15
+	shiftDays     = 21
+	stepExplained = 0.3
+)
+
+// steady looks for a shift within the baseline: another building on the meter, a
+// tenant who left, a measure that came early. A baseline across it stands for
+// neither side.
+func (a *Assessment) steady(rows []energy.Row) {
+	if s := watch.FindStep(a.model, rows); s != nil && math.Abs(s.Fraction) >= shiftShare && s.Explained >= stepExplained {
+		a.take(energy.Verdict{Reasons: []energy.Reason{{
+			Code: BaselineShift, Text: "use within the baseline steps to another level on " + s.At.Format("2006-01-02"),
+			Values: map[string]float64{"fraction": s.Fraction, "explained": s.Explained},
+		}}})
+	}
+	shifts, err := watch.Shifts(a.model, rows)
+	if err != nil {
+		return // a fit without residuals has no shifts
+	}
+	for _, s := range shifts {
+		days := float64(s.Rows)
+		if a.Fit.Interval == energy.Hourly {
+			days /= 24
+		}
+		if s.Fraction == nil || math.Abs(*s.Fraction) < shiftShare || days < shiftDays {
+			continue
+		}
+		a.Shifts = append(a.Shifts, s)
+		a.take(energy.Verdict{Reasons: []energy.Reason{{
+			Code: BaselineShift, Text: "use within the baseline shifts for weeks, from " + s.Onset.Format("2006-01-02"),
+			Values: map[string]float64{"fraction": *s.Fraction, "days": days},
+		}}})
+	}
+}
+
+const (
+	minReporting = 330 // days of a reporting period that has a model of its own
+	plausible    = 0.6 // share of the baseline that a measure changes at most
+	leastR2      = 0.3 // adjusted, below which a model explains little
+)
+
+// save computes the savings.
+func (a *Assessment) save(q Request, fitters []energy.Fitter) {
+	if len(q.Reporting) == 0 {
+		a.Verdict.Add(energy.Reason{Code: ReportingShort, Critical: true, Text: "there is no reporting period yet"})
+		return
+	}
+	q.Reporting = a.inspect(q.Reporting, q)
+	if !a.Verdict.Sufficient {
+		return
+	}
+	var err error
+	a.Avoided, err = savings.Avoid(savings.Request{
+		Model: a.model, Rows: q.Reporting, Option: q.Option, Confidence: q.Confidence, Adjustments: q.Adjustments,
+	})
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	a.take(a.Avoided.Verdict)
+	if f := a.Avoided.Fraction; f == nil || math.Abs(*f) > plausible {
+		a.Verdict.Add(energy.Reason{Code: Implausible, Text: "use changed by more than 60 %, which is more often the meter than a measure"})
+	}
+	if len(q.Typical) == 0 {
+		return
+	}
+	own := caltrack.Requirement{Coverage: q.Requirement.Coverage}
+	if span := energy.Span(q.Reporting); span.To.Sub(span.From).Hours() < 24*minReporting {
+		return
+	}
+	if v := caltrack.Sufficiency(q.Reporting, q.Interval, own); !v.Sufficient {
+		return // the reporting period has no model of its own yet
+	}
+	for _, f := range fitters {
+		if f.ID != a.Fit.Model {
+			continue
+		}
+		after, err := f.Fit(q.Reporting)
+		if err == nil {
+			a.Normalised, _ = savings.Normalise(a.model, after, q.Typical, q.Confidence)
+		}
+		return
+	}
+}

@@ -1,0 +1,76 @@
+package target
+
+import (
+	"math"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+)
+
+// Sample is the indoor temperature and its setpoint at one instant.
+type Sample struct {
+	At        time.Time
+	IndoorC   float64
+	SetpointC float64
+	InUse     bool // whether anyone is to be comfortable; what an idle building does is not counted
+}
+
+// Following is how well a setpoint was followed.
+type Following struct {
+	Percent *float64 `json:"percent"`    // of the time in use
+	Plus    *float64 `json:"plus_minus"` // 90 %, from the spread between days
+	Hours   float64  `json:"hours"`      // in use and known
+	Days    int      `json:"days"`
+}
+
+// The longest gap that a sample stands for, and the fewest hours and days that
+// make a percentage.
+const (
+	maxGap   = time.Hour
+	minHours = 24
+	minDays  = 3
+)
+
+// Follow measures how much of the time in use the indoor temperature was within
+// the tolerance of the setpoint, in °C. Samples ascend; each holds until the
+// next, at most an hour. A minute is like the one before it, so the interval
+// comes from whole days. The error wraps energy.ErrInsufficientData.
+func Follow(samples []Sample, toleranceC float64) (*Following, error) {
+	type day struct{ good, all float64 }
+	var days []day
+	var last string
+	for i, s := range samples {
+		if i+1 == len(samples) || !s.InUse || math.IsNaN(s.IndoorC) || math.IsNaN(s.SetpointC) {
+			continue
+		}
+		length := min(samples[i+1].At.Sub(s.At), maxGap).Hours()
+		if date := s.At.Format(time.DateOnly); date != last || len(days) == 0 {
+			days, last = append(days, day{}), date
+		}
+		d := &days[len(days)-1]
+		d.all += length
+		if math.Abs(s.IndoorC-s.SetpointC) <= toleranceC {
+			d.good += length
+		}
+	}
+	f := Following{Days: len(days)}
+	var good float64
+	for _, d := range days {
+		good, f.Hours = good+d.good, f.Hours+d.all
+	}
+	if f.Hours < minHours || f.Days < minDays {
+		return nil, energy.Lacking(Version, "too_few_hours", "too little of the time in use is known")
+	}
+	share := good / f.Hours
+	// The variance of a ratio of sums over days (Cochran 1977, 6.3).
+	var sum float64
+	for _, d := range days {
+		r := d.good - share*d.all
+		sum += r * r
+	}
+	n := float64(f.Days)
+	deviation := math.Sqrt(sum*n/(n-1)) / f.Hours
+	f.Percent = energy.Known(100 * share)
+	f.Plus = energy.Known(100 * energy.Student(0.9, n-1) * deviation)
+	return &f, nil
+}

@@ -1,0 +1,207 @@
+// Package tariff prices energy: by the time of use, by a price that changes every
+// half hour, and by the highest demand of a month.
+//
+// It is pure. Prices are in minor units (cents, pence) per unit of energy, and
+// every result is an integer of minor units with its currency, rounded once, at
+// the end.
+package tariff
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+)
+
+// Money is an amount in minor units.
+type Money struct {
+	Minor    int64  `json:"minor"`
+	Currency string `json:"currency"` // ISO 4217
+}
+
+// Band is a price at some times of the week in some months. A list of bands is
+// read from the top; the first that fits counts.
+type Band struct {
+	Name     string         `json:"name"`
+	Months   []time.Month   `json:"months,omitempty"`   // none: all
+	Weekdays []time.Weekday `json:"weekdays,omitempty"` // none: all
+	From     time.Duration  `json:"from"`               // since local midnight by the clock
+	To       time.Duration  `json:"to"`                 // 0: midnight; before From: beyond midnight
+	Price    float64        `json:"price"`              // minor units per unit of energy
+}
+
+// Demand is a charge on the highest demand of each month.
+type Demand struct {
+	Name  string  `json:"name"`
+	Price float64 `json:"price"` // minor units per kW and month
+	// Within restricts the hours that count; nil counts all.
+	Within *Band `json:"within,omitempty"`
+	// Ratchet bills at least this share of the highest demand of the eleven
+	// months before, 0…1.
+	Ratchet float64 `json:"ratchet,omitempty"`
+}
+
+// Tariff is what energy costs.
+type Tariff struct {
+	ID       string        `json:"id"`
+	Version  string        `json:"version"`
+	Currency string        `json:"currency"`
+	Bands    []Band        `json:"bands,omitempty"`
+	Dynamic  *energy.Steps `json:"dynamic,omitempty"` // minor units per unit; added to the band's price
+	Demand   []Demand      `json:"demand,omitempty"`
+	PerDay   float64       `json:"per_day"` // standing charge, minor units
+}
+
+// Bill is what the rows cost.
+type Bill struct {
+	Tariff   string             `json:"tariff"`
+	Version  string             `json:"version"`
+	Period   energy.Period      `json:"period"`
+	Energy   Money              `json:"energy"`
+	Demand   Money              `json:"demand"`
+	Standing Money              `json:"standing"`
+	Total    Money              `json:"total"`
+	ByBand   map[string]float64 `json:"use_by_band"` // unit of the meter
+	Peaks    []Peak             `json:"peaks"`
+	Use      float64            `json:"use"`
+	Unpriced float64            `json:"unpriced_use"` // use at times without a price: not in the bill
+	Missing  int                `json:"missing_rows"` // rows whose use is not known: not in the bill
+}
+
+// Peak is the highest demand that one charge saw in one month.
+type Peak struct {
+	Charge   string    `json:"charge"`
+	Month    string    `json:"month"` // 2024-01
+	At       time.Time `json:"at"`
+	DemandKW float64   `json:"demand_kw"`
+	BilledKW float64   `json:"billed_kw"` // after the ratchet
+}
+
+// Price bills rows, which ascend. Their use is in kWh where the tariff charges
+// demand. A row that crosses a band is priced by where it starts.
+func (t Tariff) Price(rows []energy.Row) Bill {
+	b := Bill{Tariff: t.ID, Version: t.Version, Period: energy.Span(rows), ByBand: map[string]float64{}, Peaks: []Peak{}}
+	var cost float64
+	for _, r := range rows {
+		if math.IsNaN(r.Use) {
+			b.Missing++
+			continue
+		}
+		b.Use += r.Use
+		price, name, ok := t.at(r)
+		if !ok {
+			b.Unpriced += r.Use
+			continue
+		}
+		b.ByBand[name] += r.Use
+		cost += r.Use * price
+	}
+	var demand float64
+	for _, d := range t.Demand {
+		for _, p := range d.peaks(rows) {
+			b.Peaks = append(b.Peaks, p)
+			demand += p.BilledKW * d.Price
+		}
+	}
+	standing := t.PerDay * b.Period.To.Sub(b.Period.From).Hours() / 24
+	money := func(x float64) Money { return Money{int64(math.Round(x)), t.Currency} }
+	b.Energy, b.Demand, b.Standing = money(cost), money(demand), money(standing)
+	b.Total = Money{b.Energy.Minor + b.Demand.Minor + b.Standing.Minor, t.Currency}
+	return b
+}
+
+// at is the price of a row; false where there is none.
+func (t Tariff) at(r energy.Row) (price float64, band string, ok bool) {
+	for _, b := range t.Bands {
+		if b.fits(r.Start) {
+			price, band, ok = b.Price, b.Name, true
+			break
+		}
+	}
+	if t.Dynamic == nil {
+		return price, band, ok
+	}
+	mean, known := t.Dynamic.Over(r)
+	if known < 1 || len(t.Bands) > 0 && !ok {
+		return 0, "", false
+	}
+	if band == "" {
+		band = "dynamic"
+	}
+	return price + mean, band, true
+}
+
+func (b Band) fits(at time.Time) bool {
+	if len(b.Months) > 0 && !slices.Contains(b.Months, at.Month()) {
+		return false
+	}
+	if len(b.Weekdays) > 0 && !slices.Contains(b.Weekdays, at.Weekday()) {
+		return false
+	}
+	clock := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+	to := b.To
+	if to == 0 {
+		to = 24 * time.Hour
+	}
+	if to <= b.From {
+		return clock >= b.From || clock < to
+	}
+	return clock >= b.From && clock < to
+}
+
+// peaks finds the highest demand of every month with rows that count.
+func (d Demand) peaks(rows []energy.Row) []Peak {
+	var out []Peak
+	for _, r := range rows {
+		if math.IsNaN(r.Use) || d.Within != nil && !d.Within.fits(r.Start) {
+			continue
+		}
+		kw, month := r.Use/r.End.Sub(r.Start).Hours(), r.Start.Format("2006-01")
+		if len(out) == 0 || out[len(out)-1].Month != month {
+			out = append(out, Peak{Charge: d.Name, Month: month, At: r.Start, DemandKW: kw})
+		} else if p := &out[len(out)-1]; kw > p.DemandKW {
+			p.At, p.DemandKW = r.Start, kw
+		}
+	}
+	for i := range out {
+		out[i].BilledKW = out[i].DemandKW
+		for k := max(0, i-11); k < i; k++ {
+			out[i].BilledKW = max(out[i].BilledKW, d.Ratchet*out[k].DemandKW)
+		}
+	}
+	return out
+}
+
+// Check reports all that is wrong with a tariff at once.
+func (t Tariff) Check() error {
+	var wrong []string
+	if t.ID == "" || t.Version == "" {
+		wrong = append(wrong, "id and version are needed")
+	}
+	if len(t.Currency) != 3 || strings.ToUpper(t.Currency) != t.Currency {
+		wrong = append(wrong, fmt.Sprintf("currency %q is not a code of ISO 4217", t.Currency))
+	}
+	if len(t.Bands) == 0 && t.Dynamic == nil {
+		wrong = append(wrong, "there is no price")
+	}
+	for _, b := range t.Bands {
+		if math.IsNaN(b.Price) || math.IsInf(b.Price, 0) || b.From < 0 || b.From >= 24*time.Hour || b.To < 0 || b.To > 24*time.Hour {
+			wrong = append(wrong, fmt.Sprintf("band %q is out of bounds", b.Name))
+		}
+	}
+	for _, d := range t.Demand {
+		if !(d.Price >= 0) || !(d.Ratchet >= 0 && d.Ratchet <= 1) {
+			wrong = append(wrong, fmt.Sprintf("demand charge %q is out of bounds", d.Name))
+		}
+	}
+	if t.Dynamic != nil && !t.Dynamic.Ascending() {
+		wrong = append(wrong, "dynamic prices do not ascend")
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("tariff: %s", strings.Join(wrong, "; "))
+}

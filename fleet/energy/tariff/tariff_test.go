@@ -1,0 +1,129 @@
+package tariff
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+)
+
+// hours are rows of one hour from an instant, of the given use.
+func hours(from time.Time, n int, use func(h int) float64) []energy.Row {
+	var rows []energy.Row
+	for h := range n {
+		at := from.Add(time.Duration(h) * time.Hour)
+		rows = append(rows, energy.Row{Start: at, End: at.Add(time.Hour), Use: use(h)})
+	}
+	return rows
+}
+
+func one(int) float64 { return 1 }
+
+func TestTimeOfUse(t *testing.T) {
+	weekdays := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
+	tariff := Tariff{
+		ID: "tou", Version: "1", Currency: "EUR", PerDay: 50,
+		Bands: []Band{
+			{Name: "peak", Weekdays: weekdays, From: 17 * time.Hour, To: 20 * time.Hour, Price: 40},
+			{Name: "night", From: 22 * time.Hour, To: 6 * time.Hour, Price: 10},
+			{Name: "day", Price: 25},
+		},
+	}
+	if err := tariff.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name             string
+		from             time.Time
+		peak, night, day float64
+	}{
+		{"a Monday", time.Date(2024, 1, 8, 0, 0, 0, 0, time.UTC), 3, 8, 13},
+		{"a Sunday", time.Date(2024, 1, 7, 0, 0, 0, 0, time.UTC), 0, 8, 16},
+	} {
+		b := tariff.Price(hours(c.from, 24, one))
+		if b.ByBand["peak"] != c.peak || b.ByBand["night"] != c.night || b.ByBand["day"] != c.day {
+			t.Errorf("%s: got %v, want %g %g %g", c.name, b.ByBand, c.peak, c.night, c.day)
+		}
+		if want := int64(40*c.peak + 10*c.night + 25*c.day); b.Energy.Minor != want || b.Total.Minor != want+50 {
+			t.Errorf("%s: got %+v and %+v, want %d and 50 more", c.name, b.Energy, b.Total, want)
+		}
+	}
+}
+
+func TestHalfHourlyPrices(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	prices := energy.Steps{Until: at.Add(2 * time.Hour)}
+	for i, p := range []float64{10, 20, -4, 0} {
+		prices.Steps = append(prices.Steps, energy.Step{From: at.Add(time.Duration(i) * 30 * time.Minute), Value: p})
+	}
+	b := Tariff{ID: "dynamic", Version: "1", Currency: "GBP", Dynamic: &prices}.Price(hours(at, 3, func(h int) float64 {
+		return []float64{100, 50, 7}[h]
+	}))
+	if b.Total.Minor != 100*15-50*2 {
+		t.Errorf("got %d, want 1400", b.Total.Minor)
+	}
+	if b.Unpriced != 7 {
+		t.Errorf("got %g unpriced, want the 7 of the hour without a price", b.Unpriced)
+	}
+}
+
+func TestDemandCharge(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	use := func(h int) float64 {
+		switch h {
+		case 10:
+			return 100 // January, in the window
+		case 3:
+			return 300 // at night
+		case 31*24 + 12:
+			return 40 // February
+		}
+		return 5
+	}
+	tariff := Tariff{ID: "d", Version: "1", Currency: "USD", Bands: []Band{{Name: "all", Price: 0}}, Demand: []Demand{
+		{Name: "day", Price: 1000, Within: &Band{From: 8 * time.Hour, To: 20 * time.Hour}, Ratchet: 0.6},
+	}}
+	b := tariff.Price(hours(at, 60*24, use))
+	if len(b.Peaks) != 2 {
+		t.Fatalf("got %+v, want two months", b.Peaks)
+	}
+	for i, want := range []Peak{
+		{Charge: "day", Month: "2024-01", At: at.Add(10 * time.Hour), DemandKW: 100, BilledKW: 100},
+		{Charge: "day", Month: "2024-02", At: at.Add((31*24 + 12) * time.Hour), DemandKW: 40, BilledKW: 60},
+	} {
+		if b.Peaks[i] != want {
+			t.Errorf("got %+v, want %+v", b.Peaks[i], want)
+		}
+	}
+	if b.Demand.Minor != 160_000 {
+		t.Errorf("got %d, want 160000", b.Demand.Minor)
+	}
+}
+
+func TestMissingUseIsNotFree(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	b := Tariff{ID: "f", Version: "1", Currency: "USD", Bands: []Band{{Price: 10}}}.Price(hours(at, 3, func(h int) float64 {
+		if h == 1 {
+			return math.NaN()
+		}
+		return 1
+	}))
+	if b.Missing != 1 || b.Energy.Minor != 20 {
+		t.Errorf("got %d missing and %d, want 1 and 20", b.Missing, b.Energy.Minor)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for name, bad := range map[string]Tariff{
+		"empty":    {},
+		"no price": {ID: "x", Version: "1", Currency: "EUR"},
+		"currency": {ID: "x", Version: "1", Currency: "euro", Bands: []Band{{Price: 1}}},
+		"NaN":      {ID: "x", Version: "1", Currency: "EUR", Bands: []Band{{Price: math.NaN()}}},
+		"ratchet":  {ID: "x", Version: "1", Currency: "EUR", Bands: []Band{{Price: 1}}, Demand: []Demand{{Ratchet: 2}}},
+	} {
+		if bad.Check() == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}

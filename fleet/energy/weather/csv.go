@@ -1,0 +1,126 @@
+package weather
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
+)
+
+// CSV reads temperatures in °C from a table with a header. The column of the
+// time is the first named time, datetime, timestamp, date or ts; the
+// temperature's is the first whose name begins with temp, air_temp, outdoor, t2m
+// or drybulb, and it is in °F where the name ends in f or says so in brackets.
+// Times are RFC 3339, Unix milliseconds, or local without an offset, as
+// 2006-01-02 15:04. Empty fields are missing. The result ascends; of two rows of
+// one time the later stands.
+func CSV(r io.Reader, local *time.Location) ([]prepare.Point, error) {
+	reader := csv.NewReader(r)
+	reader.ReuseRecord = true
+	header, err := reader.Read()
+	if err != nil {
+		return nil, fmt.Errorf("weather csv: header: %w", err)
+	}
+	timeAt, tempAt, fahrenheit, err := columns(header)
+	if err != nil {
+		return nil, err
+	}
+	var out []prepare.Point
+	for line := 2; ; line++ {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("weather csv: %w", err)
+		}
+		if line > maxLines {
+			return nil, fmt.Errorf("weather csv: more than %d lines", maxLines)
+		}
+		text := strings.TrimSpace(record[tempAt])
+		if text == "" || strings.EqualFold(text, "nan") || strings.EqualFold(text, "null") {
+			continue
+		}
+		ts, err := instant(strings.TrimSpace(record[timeAt]), local)
+		if err != nil {
+			return nil, fmt.Errorf("weather csv: line %d: %w", line, err)
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("weather csv: line %d: %q is no temperature", line, text)
+		}
+		if fahrenheit {
+			v = energy.CelsiusOf(v)
+		}
+		out = append(out, prepare.Point{TS: ts, Value: v})
+	}
+	return ascending(out), nil
+}
+
+// columns finds the time and the temperature.
+func columns(header []string) (timeAt, tempAt int, fahrenheit bool, err error) {
+	timeAt, tempAt = -1, -1
+	for i, h := range header {
+		name := strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))
+		if timeAt < 0 && slices.Contains([]string{"time", "datetime", "timestamp", "date", "ts", "dt"}, name) {
+			timeAt = i
+		}
+		for _, prefix := range []string{"temp", "air_temp", "outdoor", "t2m", "drybulb"} {
+			if tempAt < 0 && strings.HasPrefix(name, prefix) {
+				tempAt = i
+				fahrenheit = strings.HasSuffix(name, "f") || strings.Contains(name, "[degf]") || strings.Contains(name, "°f")
+			}
+		}
+	}
+	if timeAt < 0 || tempAt < 0 {
+		return 0, 0, false, fmt.Errorf("weather csv: the header names no time or no temperature: %s", strings.Join(header, ","))
+	}
+	return timeAt, tempAt, fahrenheit, nil
+}
+
+func instant(text string, local *time.Location) (int64, error) {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) >= 12 {
+		return ms, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05-07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UnixMilli(), nil
+		}
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, text, local); err == nil {
+			return t.UnixMilli(), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no time", text)
+}
+
+// ascending sorts by time and keeps the last of each.
+func ascending(points []prepare.Point) []prepare.Point {
+	slices.SortStableFunc(points, func(a, b prepare.Point) int {
+		switch {
+		case a.TS < b.TS:
+			return -1
+		case a.TS > b.TS:
+			return 1
+		}
+		return 0
+	})
+	var out []prepare.Point
+	for _, p := range points {
+		if n := len(out); n > 0 && out[n-1].TS == p.TS {
+			out[n-1] = p
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
