@@ -7,7 +7,9 @@ LDFLAGS  = $(if $(RELEASE),-X main.release=$(RELEASE))
 RACE    ?=
 LINT     = $(GO) tool -modfile=.tools/go.mod golangci-lint
 
-.PHONY: build demo test lint bench fuzz clean
+.PHONY: build demo test lint bench bench-ingest bench-store fuzz clean
+
+FUZZTIME ?= 60s
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/fleetwatt ./cmd/fleetwatt
@@ -27,10 +29,23 @@ lint:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# The intake against its peers, in one run; see cmd/bench-ingest.
+bench-ingest: build
+	.ci/bench-servers
+	$(GO) run ./cmd/bench-ingest -fleetwatt bin/fleetwatt $(BENCH)
+
+# The embedded store with 100 million readings; minutes.
+READINGS ?= 100000000
+bench-store:
+	FLEETWATT_DUCKDB_FIGURES=$(READINGS) $(GO) test -run '^TestFigures$$' -v -timeout 2h ./ingest/duckdb
+
 # Each fuzz target for a minute.
 fuzz:
-	@for t in $$(grep -ho 'func Fuzz[A-Za-z]*' devices/wire/*_test.go | cut -c6-); do \
-		$(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime 60s -fuzzminimizetime 20x ./devices/wire || exit 1; \
+	@for f in $$(grep -lr --include=*_test.go 'func Fuzz' .); do \
+		for t in $$(grep -ho 'func Fuzz[A-Za-z]*' $$f | cut -c6-); do \
+			echo "$$(dirname $$f) $$t"; \
+			$(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$(dirname $$f) || exit 1; \
+		done; \
 	done
 
 clean:

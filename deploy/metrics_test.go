@@ -70,17 +70,11 @@ func wired(t *testing.T) (names []string) {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			pair, ok := n.(*ast.KeyValueExpr)
-			if !ok {
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
 				return true
 			}
-			key, isKey := pair.Key.(*ast.Ident)
-			value, isText := pair.Value.(*ast.BasicLit)
-			if isKey && isText && key.Name == "Name" && strings.HasPrefix(value.Value, `"fleetwatt_`) {
-				name, err := strconv.Unquote(value.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
+			if name, err := strconv.Unquote(text.Value); err == nil && wiredName.MatchString(name) {
 				names = append(names, name)
 			}
 			return true
@@ -88,6 +82,8 @@ func wired(t *testing.T) (names []string) {
 	}
 	return names
 }
+
+var wiredName = regexp.MustCompile(`^fleetwatt_[a-z_]+$`)
 
 // base is the metric that a series of a histogram belongs to.
 func base(name string, known map[string]string) string {

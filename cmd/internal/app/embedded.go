@@ -122,19 +122,19 @@ func (e *embedded) Dropped() uint64      { return e.b.Counters().Dropped }
 // expose registers the broker's counters.
 func (e *embedded) expose(reg prometheus.Registerer) {
 	count := func(name, help string, labels prometheus.Labels, get func(broker.Counters) float64) {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "fleetwatt_mqtt_" + name, Help: help, ConstLabels: labels},
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return get(e.b.Counters()) }))
 	}
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fleetwatt_mqtt_connections", Help: "Clients signed in to the embedded broker."},
 		func() float64 { return float64(e.b.Counters().Connections) }))
-	count("connects_total", "Sign-ins to the embedded broker.", nil, func(c broker.Counters) float64 { return float64(c.Connects) })
-	count("publishes_total", "Publishes received.", nil, func(c broker.Counters) float64 { return float64(c.Publishes) })
-	count("publish_bytes_total", "Bytes of the publishes received.", nil, func(c broker.Counters) float64 { return float64(c.PublishBytes) })
-	count("publishes_refused_total", "Publishes on topics that their sender may not publish to.", nil, func(c broker.Counters) float64 { return float64(c.PublishesRefused) })
-	count("acknowledged_total", "Acknowledgements written.", nil, func(c broker.Counters) float64 { return float64(c.Acknowledged) })
-	count("throttled_total", "Publishes that waited because their device is over its limit.", nil, func(c broker.Counters) float64 { return float64(c.Throttled) })
+	count("fleetwatt_mqtt_connects_total", "Sign-ins to the embedded broker.", nil, func(c broker.Counters) float64 { return float64(c.Connects) })
+	count("fleetwatt_mqtt_publishes_total", "Publishes received.", nil, func(c broker.Counters) float64 { return float64(c.Publishes) })
+	count("fleetwatt_mqtt_publish_bytes_total", "Bytes of the publishes received.", nil, func(c broker.Counters) float64 { return float64(c.PublishBytes) })
+	count("fleetwatt_mqtt_publishes_refused_total", "Publishes on topics that their sender may not publish to.", nil, func(c broker.Counters) float64 { return float64(c.PublishesRefused) })
+	count("fleetwatt_mqtt_acknowledged_total", "Acknowledgements written.", nil, func(c broker.Counters) float64 { return float64(c.Acknowledged) })
+	count("fleetwatt_mqtt_throttled_total", "Publishes that waited because their device is over its limit.", nil, func(c broker.Counters) float64 { return float64(c.Throttled) })
 	for cause := range e.b.Counters().Refused {
-		count("refused_total", "Clients refused or disconnected, by cause.", prometheus.Labels{"cause": cause},
+		count("fleetwatt_mqtt_refused_total", "Clients refused or disconnected, by cause.", prometheus.Labels{"cause": cause},
 			func(c broker.Counters) float64 { return float64(c.Refused[cause]) })
 	}
 }

@@ -42,21 +42,21 @@ type storeMetric struct {
 
 func storeMetricsOf() []storeMetric {
 	metric := func(name, help string, typ prometheus.ValueType, value func(duckdb.Stats) float64) storeMetric {
-		return storeMetric{prometheus.NewDesc("fleetwatt_store_"+name, help, nil, nil), typ, value}
+		return storeMetric{prometheus.NewDesc(name, help, nil, nil), typ, value}
 	}
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	return []storeMetric{
-		metric("hot_readings", "Readings in memory and in the log, not yet sealed into files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Hot.Rows) }),
-		metric("hot_bytes", "Size of the log.", gauge, func(s duckdb.Stats) float64 { return float64(s.Hot.Bytes) }),
-		metric("sealed_readings", "Readings in sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Sealed.Rows) }),
-		metric("sealed_bytes", "Size of the sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Sealed.Bytes) }),
-		metric("segments", "Segments in memory, the active ones included.", gauge, func(s duckdb.Stats) float64 { return float64(s.Segments) }),
-		metric("parts", "Sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Parts) }),
-		metric("seals_total", "Segments sealed into files.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Seals) }),
-		metric("merges_total", "Runs of files merged into one.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Merges) }),
-		metric("expired_total", "Files removed because of retention.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Expired) }),
-		metric("compactions_failed_total", "Compactions that did not finish and are repeated.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Failed) }),
-		metric("compaction_seconds_total", "Time spent on compaction.", counter, func(s duckdb.Stats) float64 { return s.Compaction.Seconds }),
+		metric("fleetwatt_store_hot_readings", "Readings in memory and in the log, not yet sealed into files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Hot.Rows) }),
+		metric("fleetwatt_store_hot_bytes", "Size of the log.", gauge, func(s duckdb.Stats) float64 { return float64(s.Hot.Bytes) }),
+		metric("fleetwatt_store_sealed_readings", "Readings in sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Sealed.Rows) }),
+		metric("fleetwatt_store_sealed_bytes", "Size of the sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Sealed.Bytes) }),
+		metric("fleetwatt_store_segments", "Segments in memory, the active ones included.", gauge, func(s duckdb.Stats) float64 { return float64(s.Segments) }),
+		metric("fleetwatt_store_parts", "Sealed files.", gauge, func(s duckdb.Stats) float64 { return float64(s.Parts) }),
+		metric("fleetwatt_store_seals_total", "Segments sealed into files.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Seals) }),
+		metric("fleetwatt_store_merges_total", "Runs of files merged into one.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Merges) }),
+		metric("fleetwatt_store_expired_total", "Files removed because of retention.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Expired) }),
+		metric("fleetwatt_store_compactions_failed_total", "Compactions that did not finish and are repeated.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Failed) }),
+		metric("fleetwatt_store_compaction_seconds_total", "Time spent on compaction.", counter, func(s duckdb.Stats) float64 { return s.Compaction.Seconds }),
 	}
 }
 
