@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -14,14 +13,14 @@ import (
 // stored. It is the yardstick that the machine is measured with.
 const bareCommand = "bare-mochi"
 
-func serveBare(ctx context.Context) error {
+func serveBare(ctx context.Context, addr string) error {
 	caps := mqtt.NewDefaultServerCapabilities()
 	caps.ReceiveMaximum = 1024
 	server := mqtt.New(&mqtt.Options{Capabilities: caps, Logger: slog.New(slog.DiscardHandler)})
 	if err := server.AddHook(new(allow), nil); err != nil {
 		return err
 	}
-	if err := server.AddListener(listeners.NewTCP(listeners.Config{ID: "tcp", Address: os.Args[2]})); err != nil {
+	if err := server.AddListener(listeners.NewTCP(listeners.Config{ID: "tcp", Address: addr})); err != nil {
 		return err
 	}
 	if err := server.Serve(); err != nil {

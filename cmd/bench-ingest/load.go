@@ -133,7 +133,8 @@ func (l load) publish(ctx context.Context, c paho.Client, i int, packs []*pack, 
 				break
 			}
 		}
-		for range waiting { //nolint:revive // the sender must not block
+		for range waiting {
+			continue // the sender must not block
 		}
 		collected <- failed
 	}()

@@ -20,18 +20,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	var err error
-	if len(os.Args) > 1 && os.Args[1] == bareCommand {
-		err = serveBare(ctx)
-	} else {
-		err = run(ctx)
-	}
-	if err != nil {
+	if err := command(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-ingest:", err)
 		os.Exit(1)
 	}
+}
+
+func command() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 2 && os.Args[1] == bareCommand {
+		return serveBare(ctx, os.Args[2])
+	}
+	return run(ctx)
 }
 
 // settings are what can be chosen for a run.

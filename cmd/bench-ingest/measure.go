@@ -36,7 +36,7 @@ func measureAll(ctx context.Context, s settings) ([]row, error) {
 	if s.Keep {
 		fmt.Println("kept in", root)
 	} else {
-		defer os.RemoveAll(root)
+		defer func() { _ = os.RemoveAll(root) }()
 	}
 	var rows []row
 	for round := range s.Rounds {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -82,44 +84,50 @@ func (s *sender) run(broker string, window int) {
 	}
 }
 
-func soc(ts int64) float64 { return float64(ts%1000) / 10 }
+// soc is the value of a reading: a different one for each, that does not
+// compress.
+func soc(ts int64) float64 {
+	_, fraction := math.Modf(float64(ts%1_000_003) * math.Phi)
+	return 100 * fraction
+}
 
-// Ten times the server is killed in the middle of a stream, at a random moment;
-// after each restart every reading that was ever acknowledged is there, as it
-// was sent, and none twice.
+// Twenty times the server is killed in the middle of a stream, at a random
+// moment, while it seals and merges small segments all the time; every reading
+// that was ever acknowledged is there, as it was sent, and none twice.
 func TestKillNine(t *testing.T) {
-	const rounds, base = 10, 1767225600000
-	s := serve(t)
-	senders := make([]*sender, 4)
-	for i := range senders {
-		senders[i] = &sender{device: fmt.Sprint("k", i), next: base, acked: map[int64]float64{}}
+	const rounds, look, base = 20, 5, 1767225600000
+	data := t.TempDir()
+	s := serve(t, "--data", data, "--store-segment-rows", "5000")
+	st := &stream{}
+	for i := range 4 {
+		st.senders = append(st.senders, &sender{device: fmt.Sprint("k", i), next: base, acked: map[int64]float64{}})
 	}
+	during := 0 // kills in the middle of writing a file
 	for round := range rounds {
-		var running sync.WaitGroup
-		for _, sd := range senders {
-			running.Go(func() { sd.run("tcp://"+s.mqtt, 200) })
+		for _, sd := range st.senders {
+			st.running.Go(func() { sd.run("tcp://"+s.mqtt, 200) })
 		}
-		time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) // the moment of the kill
+		time.Sleep(50*time.Millisecond + rand.N(250*time.Millisecond)) // the moment of the kill
 		s.kill()
-		running.Wait()
+		st.running.Wait()
+		if unfinished, err := filepath.Glob(filepath.Join(data, "sealed", "*", "*", "*.tmp")); err != nil {
+			t.Fatal(err)
+		} else if len(unfinished) > 0 {
+			during++
+		}
 		s.start(30 * time.Second)
-		for _, sd := range senders {
-			got := s.readings(sd.device, base)
-			for ts, want := range sd.acked {
-				if v, ok := got[ts]; !ok || v != want {
-					t.Fatalf("round %d: reading %d of %s was acknowledged and is %v (there: %v), want %v", round+1, ts, sd.device, v, ok, want)
-				}
-			}
+		if (round+1)%look == 0 {
+			s.wantAll(st, base)
 		}
 	}
-	total := 0
-	for _, sd := range senders {
-		total += len(sd.acked)
+	if st.acked() < 1000 {
+		t.Errorf("only %d readings were acknowledged in %d rounds", st.acked(), rounds)
 	}
-	if total < 1000 {
-		t.Errorf("only %d readings were acknowledged in %d rounds", total, rounds)
+	parts, err := filepath.Glob(filepath.Join(data, "sealed", "battery", "*", "*.parquet"))
+	if err != nil || len(parts) == 0 {
+		t.Errorf("nothing was sealed: %v", err)
 	}
-	t.Logf("%d acknowledged readings over %d kills, all there", total, rounds)
+	t.Logf("%d acknowledged readings over %d kills, %d of them while a sealed file was being written, all there", st.acked(), rounds, during)
 }
 
 // readings fetches all of a device's, page by page; a timestamp that comes twice

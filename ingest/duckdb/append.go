@@ -76,7 +76,7 @@ func (s *Store) awaitRoom(ctx context.Context) error {
 		select {
 		case <-sealed:
 		case <-deadline.C:
-			why := s.counts.read().Trouble
+			why := s.counts.read().SealTrouble
 			if why == "" {
 				why = "it takes longer than readings come in"
 			}

@@ -25,6 +25,12 @@ func (s *Store) Compact(ctx context.Context) error {
 	return nil
 }
 
+// The names of the halves.
+const (
+	sealingHalf = "sealing"
+	mergingHalf = "merging"
+)
+
 // half is one half of a compaction. They run beside each other: a merge may
 // take long, and what is frozen waits in memory.
 type half struct {
@@ -55,21 +61,38 @@ func (s *Store) compact(ctx context.Context, all bool) error {
 	return s.pass(ctx, s.merging, all)
 }
 
-// repeat runs a half until the store is closed. What fails is tried again the
-// next time.
+// firstRetry is how soon a pass that failed is repeated; the pause then doubles
+// up to Options.CompactEvery.
+const firstRetry = time.Second
+
+// repeat runs a half until the store is closed.
 func (s *Store) repeat(h *half) {
-	ticker := time.NewTicker(s.opts.CompactEvery)
-	defer ticker.Stop()
+	next := time.NewTimer(s.opts.CompactEvery)
+	defer next.Stop()
+	retry := firstRetry
 	for {
 		select {
 		case <-s.life.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 		case <-h.wake:
 		}
-		if err := s.pass(s.life, h, false); err != nil && s.life.Err() == nil {
-			s.log.Warn("compaction did not finish and will be repeated; nothing is lost", "half", h.name, "retry_in", s.opts.CompactEvery, "err", err)
+		err := s.pass(s.life, h, false)
+		switch {
+		case s.life.Err() != nil:
+			return
+		case err == nil && retry > firstRetry:
+			s.log.Info("compaction goes on", "half", h.name)
+			retry = firstRetry
+		case err != nil && retry == firstRetry: // said once, not for each try
+			s.log.Warn("compaction did not finish and is repeated until it does; nothing is lost", "half", h.name, "err", err)
 		}
+		pause := s.opts.CompactEvery
+		if err != nil {
+			pause = min(retry, pause)
+			retry *= 2
+		}
+		next.Reset(pause)
 	}
 }
 

@@ -231,12 +231,12 @@ func (e *engine) doubt(err error) error {
 
 // borrow calls fn with a connection of the pool, on which statements run beside
 // those of the writer.
-func (e *engine) borrow(ctx context.Context, fn func(*duckdb.Conn) error) error {
+func (e *engine) borrow(ctx context.Context, fn func(*duckdb.Conn) error) (err error) {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { err = errors.Join(err, conn.Close()) }()
 	return conn.Raw(func(raw any) error { return fn(raw.(*duckdb.Conn)) })
 }
 

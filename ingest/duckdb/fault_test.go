@@ -33,8 +33,8 @@ func TestFailedSteps(t *testing.T) {
 				t.Fatalf("got error %v, want %v", err, errInjected)
 			}
 			stats, err := s.Stats(t.Context())
-			if err != nil || stats.Compaction.Failed == 0 || stats.Compaction.Trouble == "" {
-				t.Errorf("got %+v, error %v, want the failure counted and told", stats.Compaction, err)
+			if err != nil || stats.Compaction.Failed == 0 {
+				t.Errorf("got %+v, error %v, want the failure counted", stats.Compaction, err)
 			}
 			if d := diffEverything(want, readEverything(t, s)); d != "" {
 				t.Errorf("after the failure (-want +got):\n%s", d)

@@ -17,7 +17,7 @@ const (
 	// it makes, so a reading is rewritten about log2(parts) times.
 	mergeFrom = 4
 	// mergeRows bounds a merged part, and with it what one merge has to sort.
-	mergeRows = 32_000_000
+	mergeRows = 8_000_000
 	// quietAfterMillis is how long no part must have been added to a day, and
 	// how long it must be over, until all its parts are merged into one.
 	quietAfterMillis = 10 * 60 * 1000

@@ -129,9 +129,60 @@ func (p *pager) neighbours(ctx context.Context, s span) error {
 	return err
 }
 
-// device reads the pages of one device, each from where the one before ended.
+// device reads the readings of one device in pages.
 func (p *pager) device(ctx context.Context, device string) error {
-	for w := p.q.Window; ; w.From = p.reading.TS + 1 {
+	windows, err := p.windows(ctx, device)
+	if err != nil {
+		return err
+	}
+	for _, w := range windows {
+		if err := p.within(ctx, device, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// windows cuts the window such that each piece has about a page of a device,
+// and reading it touches nothing of the others.
+func (p *pager) windows(ctx context.Context, device string) ([]telemetry.Window, error) {
+	in := where(telemetry.RangeQuery{Devices: []string{device}, Window: p.q.Window})
+	from, args := p.view.union(p.view.plain(p.q.Window), in, nil)
+	var rows, first, last int64
+	err := p.view.each(ctx, "SELECT count(*), min(ts_ms), max(ts_ms) FROM "+from, args, func(row []driver.Value) error {
+		if rows = row[0].(int64); rows > 0 {
+			first, last = row[1].(int64), row[2].(int64)
+		}
+		return nil
+	})
+	if err != nil || rows <= p.size {
+		return []telemetry.Window{p.q.Window}, err
+	}
+	// Half a page in each piece, if the readings are spread evenly.
+	every := max(1, int64(float64(last-first)/float64(rows)*float64(p.size)/2))
+	var windows []telemetry.Window
+	pending := telemetry.Window{From: p.q.Window.From}
+	held := int64(0)
+	from, args = p.view.union(p.view.plain(p.q.Window), in, nil)
+	statement := "SELECT (ts_ms - ?::BIGINT) // ?::BIGINT AS piece, count(*) FROM " + from + " GROUP BY piece ORDER BY piece"
+	err = p.view.each(ctx, statement, append([]any{first, every}, args...), func(row []driver.Value) error {
+		start, n := first+row[0].(int64)*every, row[1].(int64)
+		if held > 0 && held+n > p.size {
+			pending.To = start
+			windows = append(windows, pending)
+			pending, held = telemetry.Window{From: start}, 0
+		}
+		held += n
+		return nil
+	})
+	pending.To = p.q.Window.To
+	return append(windows, pending), err
+}
+
+// within reads what a device has in w, which may be more than a page where
+// readings are close together.
+func (p *pager) within(ctx context.Context, device string, w telemetry.Window) error {
+	for ; ; w.From = p.reading.TS + 1 {
 		in := where(telemetry.RangeQuery{Devices: []string{device}, Window: w})
 		n, err := p.rows(ctx, w, in, fmt.Sprintf("ts_ms LIMIT %d", p.size))
 		if err != nil || n < p.size {

@@ -3,9 +3,6 @@ package duckdb
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +33,11 @@ type Compaction struct {
 	Expired int64   // parts removed because of retention
 	Failed  int64   // passes that did not finish
 	Seconds float64 // spent
-	Trouble string  // why the last pass did not finish; empty if it did
+
+	// Why the last pass of each half did not finish; empty if it did. While
+	// readings can't be sealed they stay in memory, until there is no more room;
+	// while files can't be merged, reads get slower.
+	SealTrouble, MergeTrouble string
 }
 
 // counts is Compaction as it is written.
@@ -48,20 +49,20 @@ type counts struct {
 	next    chan struct{} // closed with the next seal; nil: nobody waits
 	failed  int64
 	spent   time.Duration
-	trouble map[*half]string
+	trouble map[string]string // by half
 }
 
 func (c *counts) pass(h *half, spent time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.spent += spent
-	delete(c.trouble, h)
+	delete(c.trouble, h.name)
 	if err != nil {
 		c.failed++
 		if c.trouble == nil {
-			c.trouble = make(map[*half]string)
+			c.trouble = make(map[string]string)
 		}
-		c.trouble[h] = h.name + ": " + err.Error()
+		c.trouble[h.name] = err.Error()
 	}
 }
 
@@ -91,7 +92,7 @@ func (c *counts) read() Compaction {
 	defer c.mu.Unlock()
 	return Compaction{
 		Seals: c.seals, Merges: c.merges.Load(), Expired: c.expired.Load(),
-		Failed: c.failed, Seconds: c.spent.Seconds(), Trouble: strings.Join(slices.Sorted(maps.Values(c.trouble)), "; "),
+		Failed: c.failed, Seconds: c.spent.Seconds(), SealTrouble: c.trouble[sealingHalf], MergeTrouble: c.trouble[mergingHalf],
 	}
 }
 

@@ -130,7 +130,7 @@ func Open(ctx context.Context, dir string, schema *devices.Schema, opts Options)
 		page:   pageRows,
 		turn:   make(chan struct{}, 1),
 	}
-	s.sealing, s.merging = newHalf("sealing", s.sealKind), newHalf("merging", s.mergeKind)
+	s.sealing, s.merging = newHalf(sealingHalf, s.sealKind), newHalf(mergingHalf, s.mergeKind)
 	if s.engine, err = openEngine(ctx, s.path, schema, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open telemetry store: %w", err), lock.Release())
 	}

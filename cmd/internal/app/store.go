@@ -63,5 +63,5 @@ func (a *App) compactionTrouble(ctx context.Context) string {
 	if err != nil {
 		return "" // told by the pipeline
 	}
-	return stats.Compaction.Trouble
+	return stats.Compaction.SealTrouble
 }

@@ -20,7 +20,7 @@ type Hinges struct {
 	w, wx, wxx       []float64 // running sums, one longer than x
 	wy, wxy          []float64
 	yy               float64
-	sumW, sumY, mean float64
+	sumW, mean float64
 }
 
 // NewHinges sorts the rows. w may be nil.
