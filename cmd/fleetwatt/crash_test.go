@@ -95,11 +95,11 @@ func soc(ts int64) float64 {
 // moment, while it seals and merges small segments all the time; every reading
 // that was ever acknowledged is there, as it was sent, and none twice.
 func TestKillNine(t *testing.T) {
-	const rounds, look, base = 20, 5, 1767225600000
+	const rounds, look, base = 20, 10, 1767225600000
 	data := t.TempDir()
 	s := serve(t, "--data", data, "--store-segment-rows", "5000")
 	st := &stream{}
-	for i := range 4 {
+	for i := range 2 {
 		st.senders = append(st.senders, &sender{device: fmt.Sprint("k", i), next: base, acked: map[int64]float64{}})
 	}
 	during := 0 // kills in the middle of writing a file
