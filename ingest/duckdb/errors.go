@@ -26,6 +26,18 @@ func classify(err error) error {
 	return err
 }
 
+// brief is err without DuckDB's stack trace, which tells an operator nothing.
+func brief(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, _, traced := strings.Cut(err.Error(), "\nStack Trace:")
+	if !traced {
+		return err
+	}
+	return errors.New(strings.TrimSpace(text))
+}
+
 // outOfRange reports whether a number did not fit into its type.
 func outOfRange(err error) bool {
 	var e *duckdb.Error

@@ -36,7 +36,12 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range parts {
+	began := e.opts.Now()
+	e.log.Info("moving readings that an earlier release has stored to sealed files; this may take minutes, and can be stopped and started again", "kind", kind, "days", len(parts))
+	for i, p := range parts {
+		if i > 0 && i%adoptedAtOnce == 0 {
+			e.log.Info("still moving readings to sealed files", "kind", kind, "days", i, "of", len(parts))
+		}
 		var columns strings.Builder
 		for _, c := range t.all {
 			if p.fields[c.name] {
@@ -84,8 +89,12 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 		t.sealed[device] = ts
 		t.advance(device, ts)
 	}
+	e.log.Info("moved readings to sealed files", "kind", kind, "days", len(parts), "took", e.opts.Now().Sub(began))
 	return nil
 }
+
+// adoptedAtOnce is after how many days a word is said about the progress.
+const adoptedAtOnce = 10
 
 // legacyParts finds out of which days the table has readings and what they
 // hold. They are older than every segment.

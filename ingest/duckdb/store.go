@@ -157,7 +157,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	var err error
 	if s.engine != nil {
-		err = s.engine.close()
+		err = brief(s.engine.close())
 		s.engine = nil
 	}
 	if err = errors.Join(err, s.lock.Release()); err != nil {
@@ -211,7 +211,7 @@ func (s *Store) replaceEngine(ctx context.Context) error {
 	defer s.gate.Unlock()
 	if s.engine != nil {
 		if err := s.engine.close(); err != nil {
-			s.log.Warn("close broken telemetry database", "err", err)
+			s.log.Warn("close broken telemetry database", "err", brief(err))
 		}
 		s.engine = nil
 	}

@@ -106,14 +106,16 @@ func (a *App) open(ctx context.Context) error {
 
 func (a *App) openStores(ctx context.Context) (err error) {
 	path := func(name string) string { return filepath.Join(a.cfg.Data, name) }
-	if a.store, err = openStore(ctx, a.cfg, a.schema, a.log); err != nil {
-		return err
-	}
-	a.onClose(a.store.Close)
+	// First, because a registry that a newer release has written keeps an older
+	// one from starting, and from what it would not find in the store.
 	if a.registry, err = registry.Open(ctx, path("registry.db"), registry.Options{Now: a.now, Logger: a.log}); err != nil {
 		return err
 	}
 	a.onClose(a.registry.Close)
+	if a.store, err = openStore(ctx, a.cfg, a.schema, a.log); err != nil {
+		return err
+	}
+	a.onClose(a.store.Close)
 	if a.ledger, err = ledger.Open(ctx, path("ledger.db"), ledger.Options{Now: a.now}); err != nil {
 		return err
 	}
