@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -178,20 +177,18 @@ func (b *batch) write(ctx context.Context) error {
 	}
 	for kind := range b.kinds() {
 		seg := b.version.layouts[kind].active()
-		errs := errors.Join(
-			seg.table.PutAll(b.plain, func(_ int, o hot.Outcome) {
-				if o == hot.Added {
-					b.fresh++
-				}
-			}),
-			seg.table.PutAll(b.overriding, func(i int, o hot.Outcome) {
-				if o == hot.Added {
-					seg.override(b.overriding[i].TS)
-				}
-			}))
-		if errs != nil { // refused what refuse let through: what is shown is not what is logged
+		err := seg.table.PutAll(func(list, i int, o hot.Outcome) {
+			switch {
+			case o != hot.Added:
+			case list == 0:
+				b.fresh++
+			default:
+				seg.override(b.overriding[i].TS)
+			}
+		}, b.plain, b.overriding)
+		if err != nil { // refused what refuse let through: what is shown is not what is logged
 			b.engine.distrust()
-			return errs
+			return err
 		}
 	}
 	for _, last := range b.advanced {

@@ -77,7 +77,7 @@ func (s *Store) repeat(h *half) {
 		case <-next.C:
 		case <-h.wake:
 		}
-		err := s.pass(s.life, h, false)
+		err := errors.Join(s.mend(s.life), s.pass(s.life, h, false))
 		switch {
 		case s.life.Err() != nil:
 			return
@@ -93,6 +93,18 @@ func (s *Store) repeat(h *half) {
 			retry *= 2
 		}
 		next.Reset(pause)
+	}
+}
+
+// mend replaces a broken engine, so that reads do not have to wait for somebody
+// to append.
+func (s *Store) mend(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+		return s.replaceEngine(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -125,7 +137,11 @@ func (s *Store) pass(ctx context.Context, h *half, all bool) error {
 // that are frozen.
 func (s *Store) sealKind(ctx context.Context, e *engine, kind devices.Kind, all bool) error {
 	layout := func() *layout { return e.versions.current().layouts[kind] }
-	if all || e.due(layout().active()) {
+	long, err := e.longLog()
+	if err != nil {
+		return err
+	}
+	if all || long || e.due(layout().active()) {
 		if err := s.exclusively(ctx, e, func() error { return e.freeze(kind) }); err != nil {
 			return err
 		}
@@ -161,6 +177,19 @@ func (s *Store) mergeKind(ctx context.Context, e *engine, kind devices.Kind, all
 		s.counts.merges.Add(1)
 	}
 	return s.sweep(e)
+}
+
+// maxLog is from how many bytes on every segment is frozen, also a small one of
+// a kind that has few readings: it would keep the log of all of them until its
+// day is over.
+const maxLog = 1 << 30
+
+func (e *engine) longLog() (bool, error) {
+	size, err := e.wal.Size()
+	if err != nil {
+		return false, fmt.Errorf("size of the log: %w", err)
+	}
+	return size > maxLog, nil
 }
 
 // due reports whether the active segment is to be frozen: it is large, or it

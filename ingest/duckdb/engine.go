@@ -30,12 +30,13 @@ const maxReaders = 8
 // and a database that holds the manifest and runs the queries, with a pool of
 // connections to read and one that writes, which is not of the pool.
 type engine struct {
-	db     *sql.DB
-	writer *duckdb.Conn
-	scans  *hotscan.Scans
-	tables map[devices.Kind]*table
-	log    *slog.Logger
-	opts   Options
+	db        *sql.DB
+	connector *duckdb.Connector
+	writer    *duckdb.Conn
+	scans     *hotscan.Scans
+	tables    map[devices.Kind]*table
+	log       *slog.Logger
+	opts      Options
 
 	// Used by the one Append that runs.
 	wal            *wal.Log
@@ -67,8 +68,12 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 		// All that is needed is linked in: the engine shall not fetch code.
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
+		"temp_directory":               {path + ".tmp"},
 	}
-	connector, err := duckdb.NewConnector(path+"?"+settings.Encode(), nil)
+	// In memory, with the file attached: a database that is opened by its file is
+	// shared within the process, and opening it waits for as long as anybody
+	// still has a broken one open.
+	connector, err := duckdb.NewConnector("?"+settings.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +84,8 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 		opts:   opts,
 		sealed: filepath.Join(filepath.Dir(path), "sealed"),
 
-		encoder: hot.NewEncoder(),
+		connector: connector,
+		encoder:   hot.NewEncoder(),
 	}
 	if e.wal, err = wal.Open(filepath.Join(filepath.Dir(path), "log"), opts.Logger); err != nil {
 		return nil, errors.Join(err, e.db.Close())
@@ -87,20 +93,22 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	e.db.SetMaxOpenConns(maxReaders)
 	e.db.SetMaxIdleConns(maxReaders)
-	if err := e.prepare(ctx, connector, schema); err != nil {
+	if err := e.prepare(ctx, path, schema); err != nil {
 		e.distrust()
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
 }
 
-func (e *engine) prepare(ctx context.Context, connector *duckdb.Connector, schema *devices.Schema) error {
-	conn, err := connector.Connect(ctx)
+func (e *engine) prepare(ctx context.Context, path string, schema *devices.Schema) error {
+	conn, err := e.connector.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	e.writer = conn.(*duckdb.Conn)
 	for _, setting := range []string{
+		"ATTACH " + literal(path) + " AS manifest",
+		"USE manifest", // readers need nothing of it
 		// See commit: closing a broken engine must not write.
 		"PRAGMA disable_checkpoint_on_shutdown",
 		// Parts never change, so what was read of their footers stays true.
@@ -238,6 +246,17 @@ func (e *engine) borrow(ctx context.Context, fn func(*duckdb.Conn) error) (err e
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	return conn.Raw(func(raw any) error { return fn(raw.(*duckdb.Conn)) })
+}
+
+// apart calls fn with a connection of its own, for what must not wait until
+// readers have given one back.
+func (e *engine) apart(ctx context.Context, fn func(*duckdb.Conn) error) (err error) {
+	conn, err := e.connector.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return fn(conn.(*duckdb.Conn))
 }
 
 // execute runs a statement and returns the number of rows that it

@@ -39,6 +39,9 @@ func TestFailedSteps(t *testing.T) {
 			if d := diffEverything(want, readEverything(t, s)); d != "" {
 				t.Errorf("after the failure (-want +got):\n%s", d)
 			}
+			if files := partFiles(t, dir); step != "unlink" && step != "merged" && len(files) > stats.Parts {
+				t.Errorf("after the failure there are %d files of %d parts", len(files), stats.Parts)
+			}
 			mustCompact(t, s)
 			if d := diffEverything(want, readEverything(t, s)); d != "" {
 				t.Errorf("after the next compaction (-want +got):\n%s", d)

@@ -21,6 +21,7 @@ import (
 // so a crash leaves the state before or after it and nothing between.
 var manifestTables = []string{
 	"CREATE TABLE IF NOT EXISTS store_log (kind VARCHAR, sealed BIGINT)",
+	"CREATE TABLE IF NOT EXISTS store_reserved (id BIGINT)",
 	"CREATE TABLE IF NOT EXISTS store_column (kind VARCHAR, position BIGINT, name VARCHAR, type VARCHAR)",
 	`CREATE TABLE IF NOT EXISTS store_part (id BIGINT, kind VARCHAR, day BIGINT, seq BIGINT, n BIGINT, overrides BIGINT, bytes BIGINT,
 		first_ms BIGINT, last_ms BIGINT, created_ms BIGINT, fields VARCHAR[])`,
@@ -44,6 +45,9 @@ func (e *engine) load(ctx context.Context, schema *devices.Schema) error {
 	if err != nil {
 		return err
 	}
+	if err := e.loadReserved(ctx); err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
 	v := &version{layouts: make(map[devices.Kind]*layout)}
 	sealed := make(map[devices.Kind]uint64)
 	for _, kind := range devices.Kinds() {
@@ -61,9 +65,6 @@ func (e *engine) load(ctx context.Context, schema *devices.Schema) error {
 		}
 		if sealed[kind], err = e.loadSealed(ctx, kind); err != nil {
 			return fmt.Errorf("open %s: %w", kind, err)
-		}
-		for _, p := range l.parts {
-			e.parts.Store(max(e.parts.Load(), p.id))
 		}
 		l.segments = []*segment{newSegment(t, lastSeq(l.parts)+1, e.opts.Now().UnixMilli(), sealed[kind]+1)}
 		v.layouts[kind] = l
@@ -84,6 +85,41 @@ func (e *engine) load(ctx context.Context, schema *devices.Schema) error {
 		parts = append(parts, l.parts...)
 	}
 	return errors.Join(e.tidy(parts), e.trimLog())
+}
+
+// reserve gives n ids to parts that are to be written, and records that before
+// any of them is: a file with a higher number is none that a crash of this store
+// has left, but of a manifest that is not here.
+func (s *Store) reserve(ctx context.Context, e *engine, n int) (first int64, err error) {
+	err = s.exclusively(ctx, e, func() error {
+		first, err = e.reserve(ctx, n)
+		return err
+	})
+	return first, err
+}
+
+func (e *engine) reserve(ctx context.Context, n int) (first int64, err error) {
+	last := e.parts.Load() + int64(n)
+	err = e.restructure(ctx, func(*version) ([]garbage, error) {
+		_, err := execute(ctx, e.writer, "DELETE FROM store_reserved")
+		if err == nil {
+			_, err = execute(ctx, e.writer, "INSERT INTO store_reserved VALUES (?)", last)
+		}
+		return nil, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reserve file numbers: %w", err)
+	}
+	return e.parts.Swap(last) + 1, nil
+}
+
+func (e *engine) loadReserved(ctx context.Context) error {
+	return query(ctx, e.writer, "SELECT max(id) FROM store_reserved", nil, func(row []driver.Value) error {
+		if n, ok := row[0].(int64); ok {
+			e.parts.Store(n)
+		}
+		return nil
+	})
 }
 
 func lastSeq(parts []*part) int64 {

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,7 +77,11 @@ func fitting(day []*part) []*part {
 // is once, and replaces them in the manifest.
 func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, run []*part) error {
 	t := e.tables[kind]
-	merged := &part{id: e.parts.Add(1), kind: kind, day: run[0].day, seq: run[len(run)-1].seq, first: run[0].first, last: run[0].last}
+	id, err := s.reserve(ctx, e, 1)
+	if err != nil {
+		return fmt.Errorf("merge %d parts: %w", len(run), err)
+	}
+	merged := &part{id: id, kind: kind, day: run[0].day, seq: run[len(run)-1].seq, first: run[0].first, last: run[0].last}
 	stored, overrides := int64(0), int64(0)
 	for _, p := range run {
 		merged.first, merged.last = min(merged.first, p.first), max(merged.last, p.last)
@@ -87,11 +92,11 @@ func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, ru
 	}
 	v := &view{table: t, layout: &layout{parts: run}, path: e.path}
 	from, args := v.from(telemetry.Window{From: startOf(merged.day), To: startOf(merged.day + 1)}, filter{}, t.all)
-	err := e.borrow(ctx, func(conn *duckdb.Conn) error {
+	err = e.apart(ctx, func(conn *duckdb.Conn) error {
 		return e.writePart(ctx, conn, merged, "SELECT * FROM "+from+" ORDER BY device, ts_ms", args)
 	})
 	if err != nil {
-		return fmt.Errorf("merge %d parts into %s: %w", len(run), e.path(merged), err)
+		return fmt.Errorf("merge %d parts into %s: %w", len(run), e.path(merged), errors.Join(err, e.discard([]*part{merged})))
 	}
 	// What the parts of the run override of each other is gone now.
 	merged.overrides = overrides - (stored - merged.rows)
@@ -105,7 +110,7 @@ func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, ru
 		return e.files(run), e.step("commit")
 	})
 	if err != nil {
-		return fmt.Errorf("commit %s: %w", e.path(merged), err)
+		return fmt.Errorf("commit %s: %w", e.path(merged), errors.Join(err, e.discard([]*part{merged})))
 	}
 	return e.step("merged")
 }

@@ -36,9 +36,14 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 	if err != nil {
 		return err
 	}
+	first, err := e.reserve(ctx, len(parts))
+	if err != nil {
+		return err
+	}
 	began := e.opts.Now()
 	e.log.Info("moving readings that an earlier release has stored to sealed files; this may take minutes, and can be stopped and started again", "kind", kind, "days", len(parts))
 	for i, p := range parts {
+		p.id = first + int64(i)
 		if i > 0 && i%adoptedAtOnce == 0 {
 			e.log.Info("still moving readings to sealed files", "kind", kind, "days", i, "of", len(parts))
 		}
@@ -113,7 +118,7 @@ func (e *engine) legacyParts(ctx context.Context, t *table) ([]*part, error) {
 	var parts []*part
 	err = query(ctx, e.writer, statement, nil, func(row []driver.Value) error {
 		p := &part{
-			id: e.parts.Add(1), kind: t.measurement.Kind, day: row[0].(int64),
+			kind: t.measurement.Kind, day: row[0].(int64),
 			rows: row[1].(int64), first: row[2].(int64), last: row[3].(int64),
 			created: e.opts.Now().UnixMilli(), fields: make(map[string]bool),
 		}

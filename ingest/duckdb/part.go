@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -133,11 +135,14 @@ func remove(path string) error {
 
 // tidy removes the files that were written or taken out of the manifest just
 // before a crash, and finds out whether all files of the manifest are there.
+// Files that are none of this manifest's stay: it is lost or old then, and they
+// are all there is of their readings.
 func (e *engine) tidy(parts []*part) error {
 	known := make(map[string]bool, len(parts))
 	for _, p := range parts {
 		known[e.path(p)] = true
 	}
+	var strangers []string
 	err := filepath.WalkDir(e.sealed, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && path == e.sealed:
@@ -149,16 +154,33 @@ func (e *engine) tidy(parts []*part) error {
 		case known[path]:
 			delete(known, path)
 			return nil
+		case idOf(d.Name()) > e.parts.Load() && strings.HasSuffix(path, ".parquet"):
+			strangers = append(strangers, path)
+			return nil
 		}
 		return remove(path)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("tidy sealed files: %w", err)
+	case len(strangers) > 0:
+		return fmt.Errorf("%s and %d more sealed files are not in telemetry.duckdb, which is lost or of an earlier backup: restore the whole data directory from one backup, or move sealed/ away to start without them",
+			strangers[0], len(strangers)-1)
 	}
 	for path := range known {
 		return fmt.Errorf("%s and %d more sealed files are missing: restore the whole data directory from one backup", path, len(known)-1)
 	}
 	return nil
+}
+
+// idOf is the number in the name of a file; 0 where there is none.
+func idOf(name string) int64 {
+	digits, _, _ := strings.Cut(name, ".")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // fieldsFrom reads a list of names as the driver gives it.

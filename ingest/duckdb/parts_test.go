@@ -94,3 +94,44 @@ func TestStoreFromBeforeSegments(t *testing.T) {
 		mustCompact(t, s)
 	}
 }
+
+// TestLostManifest refuses to open a store whose manifest is gone or of an
+// earlier backup, and leaves the files as they are.
+func TestLostManifest(t *testing.T) {
+	schema, dir := standard(t), t.TempDir()
+	manifest := filepath.Join(dir, "telemetry.duckdb")
+	s := openWith(t, dir, schema, Options{})
+	mustAppend(t, s, reading(schema, "a", t0, map[string]any{"soc_pct": 1.0}))
+	mustCompact(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = openWith(t, dir, schema, Options{})
+	mustAppend(t, s, reading(schema, "a", t0+telemetry.Day, map[string]any{"soc_pct": 1.0}))
+	mustCompact(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := partFiles(t, dir)
+	for name, restore := range map[string]func() error{
+		"gone":    func() error { return os.Remove(manifest) },
+		"earlier": func() error { return os.WriteFile(manifest, backup, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := restore(); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := Open(t.Context(), dir, schema, Options{}); err == nil {
+				_ = s.Close()
+				t.Error("got no error")
+			}
+			if d := cmp.Diff(files, partFiles(t, dir)); d != "" {
+				t.Errorf("files (-before +after):\n%s", d)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,30 +43,46 @@ func (e *engine) freeze(kind devices.Kind) error {
 func (s *Store) seal(ctx context.Context, e *engine, kind devices.Kind) error {
 	l := e.versions.current().layouts[kind]
 	t, seg := e.tables[kind], l.segments[0]
+	overrides, keep := seg.overridesByDay(), e.firstKept()
+	days, _ := seg.table.Days()
+	days = slices.DeleteFunc(days, func(day int64) bool { return day < keep })
+	first, err := s.reserve(ctx, e, len(days))
+	if err != nil {
+		return fmt.Errorf("seal segment %d of %s: %w", seg.seq, kind, err)
+	}
 	var parts []*part
-	err := e.borrow(ctx, func(conn *duckdb.Conn) error {
-		overrides, keep := seg.overridesByDay(), e.firstKept()
-		days, _ := seg.table.Days()
-		for _, day := range days {
-			if day < keep {
-				continue
-			}
-			p := &part{id: e.parts.Add(1), kind: kind, day: day, seq: seg.seq, overrides: overrides[day], created: e.opts.Now().UnixMilli()}
+	err = e.apart(ctx, func(conn *duckdb.Conn) error {
+		for i, day := range days {
+			p := &part{id: first + int64(i), kind: kind, day: day, seq: seg.seq, overrides: overrides[day], created: e.opts.Now().UnixMilli()}
+			parts = append(parts, p)
 			if err := e.sealDay(ctx, conn, t, seg, p); err != nil {
 				return fmt.Errorf("write %s: %w", e.path(p), err)
 			}
-			parts = append(parts, p)
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("seal segment %d of %s: %w", seg.seq, kind, err)
+		return fmt.Errorf("seal segment %d of %s: %w", seg.seq, kind, errors.Join(err, e.discard(parts)))
 	}
 	if err := s.commitSeal(ctx, e, t, seg, parts); err != nil {
 		return fmt.Errorf("commit the parts of segment %d of %s: %w", seg.seq, kind, err)
 	}
 	s.counts.seal()
 	return e.step("sealed")
+}
+
+// discard removes the files of parts that did not get into the manifest. A
+// failed try must not take space that the next one needs. Where it is uncertain
+// whether they got there, they stay until the store is opened again.
+func (e *engine) discard(parts []*part) error {
+	if !e.sound() {
+		return nil
+	}
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, remove(e.path(p)))
+	}
+	return errors.Join(errs...)
 }
 
 // sealDay writes what seg has of the day of p, in the order in which it is: by
@@ -120,7 +137,7 @@ func (s *Store) commitSeal(ctx context.Context, e *engine, t *table, seg *segmen
 		return nil, e.step("commit")
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, e.discard(parts))
 	}
 	t.sealedRows = rows
 	for device, ts := range times {

@@ -119,12 +119,15 @@ func childCompactsFull(dir string) error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &free); err != nil {
 		return err
 	}
-	// The database file may be written up to its size, a part may not be.
+	// The manifest needs a little, a part more.
 	err = s.use(ctx, func(ctx context.Context, e *engine) error {
 		if err := s.exclusively(ctx, e, func() error { return e.freeze(devices.KindBattery) }); err != nil {
 			return err
 		}
-		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100, Max: free.Max})
+		if _, err := execute(ctx, e.writer, "CHECKPOINT"); err != nil {
+			return err
+		}
+		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 700, Max: free.Max})
 	})
 	if err != nil {
 		return err

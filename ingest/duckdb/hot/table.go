@@ -35,6 +35,7 @@ type Table struct {
 
 	mu      sync.RWMutex
 	columns []Column
+	fields  []*devices.Field // of the columns
 	byName  map[string]int
 	devices map[string]*series
 	texts   dictionary
@@ -52,15 +53,20 @@ func NewTable(m *devices.Measurement) *Table {
 		texts: dictionary{ids: make(map[string]uint32)},
 	}
 	for _, f := range m.Fields {
-		t.addColumn(Column{Name: f.Name, Text: !f.Numeric()})
+		t.addColumn(f)
 	}
 	return t
 }
 
-func (t *Table) addColumn(c Column) int {
-	t.byName[c.Name] = len(t.columns)
-	t.columns = append(t.columns, c)
-	return len(t.columns) - 1
+func (t *Table) addColumn(f *devices.Field) int {
+	c := len(t.columns)
+	t.byName[f.Name] = c
+	t.columns = append(t.columns, Column{Name: f.Name, Text: !f.Numeric()})
+	if c >= len(t.own) { // of no field of the schema
+		f = &devices.Field{Name: f.Name, Type: f.Type, Index: -1 - c}
+	}
+	t.fields = append(t.fields, f)
+	return c
 }
 
 // Kind is whose readings the table holds.
@@ -117,21 +123,23 @@ func (t *Table) Put(r *telemetry.Reading) (Outcome, error) {
 	return t.put(r)
 }
 
-// PutAll puts the readings of the table's kind, in order, such that a snapshot
-// has all of them or none, and calls fn with the outcome of each. It stops at
-// the first error.
-func (t *Table) PutAll(readings []telemetry.Reading, fn func(i int, o Outcome)) error {
+// PutAll puts the readings of the table's kind, list by list and in order, such
+// that a snapshot has all of them or none, and calls fn with the outcome of
+// each. It stops at the first error.
+func (t *Table) PutAll(fn func(list, i int, o Outcome), lists ...[]telemetry.Reading) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range readings {
-		if readings[i].Kind != t.kind {
-			continue
+	for n, readings := range lists {
+		for i := range readings {
+			if readings[i].Kind != t.kind {
+				continue
+			}
+			o, err := t.put(&readings[i])
+			if err != nil {
+				return err
+			}
+			fn(n, i, o)
 		}
-		o, err := t.put(&readings[i])
-		if err != nil {
-			return err
-		}
-		fn(i, o)
 	}
 	return nil
 }
@@ -221,7 +229,7 @@ func (t *Table) column(f *devices.Field) (int, error) {
 	}
 	c, ok := t.byName[f.Name]
 	if !ok {
-		return t.addColumn(Column{Name: f.Name, Text: !f.Numeric()}), nil
+		return t.addColumn(f), nil
 	}
 	if t.columns[c].Text == f.Numeric() {
 		return 0, fmt.Errorf("field %s of %s is stored as another type than %s", f.Name, t.kind, f.Type)
@@ -292,24 +300,13 @@ func (t *Table) Get(device string, ts int64) ([]telemetry.Value, bool) {
 		if n != n { // NaN
 			continue
 		}
-		v := telemetry.Value{Field: t.field(c), Num: n}
+		v := telemetry.Value{Field: t.fields[c], Num: n}
 		if t.columns[c].Text {
 			v.Num, v.Text = 0, t.texts.texts[uint32(n)]
 		}
 		values = append(values, v)
 	}
 	return values, true
-}
-
-func (t *Table) field(c int) *devices.Field {
-	if c < len(t.own) {
-		return t.own[c]
-	}
-	f := &devices.Field{Name: t.columns[c].Name, Index: -1 - c}
-	if t.columns[c].Text {
-		f.Type = devices.Text
-	}
-	return f
 }
 
 // dictionary numbers texts in the order in which they came.

@@ -50,6 +50,9 @@ func Open(dir string, log *slog.Logger) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	if err := syncDir(filepath.Dir(dir)); err != nil { // the directory may be new
+		return nil, fmt.Errorf("open log: %w", err)
+	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
