@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"sort"
 	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -28,7 +31,7 @@ func (s *Store) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]te
 				return nil
 			}
 			return e.view(ctx, q.RangeQuery, func(v *view) error {
-				buckets, err = aggregate(ctx, v, q, fields, sum)
+				buckets, err = aggregatePieces(ctx, v, q, fields, sum)
 				return err
 			})
 		})
@@ -40,6 +43,63 @@ func (s *Store) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]te
 		return nil, fmt.Errorf("aggregate: %w", err)
 	}
 	return buckets, nil
+}
+
+// aggregatePieces aggregates some days at a time and puts the buckets together:
+// few groups are quicker to find and to sort than all at once. A step that does
+// not divide a day could be cut, so then it is one piece.
+func aggregatePieces(ctx context.Context, v *view, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {
+	pieces := []telemetry.Window{q.Window}
+	if telemetry.Day%q.Every.Milliseconds() == 0 {
+		pieces = v.pieces(q.RangeQuery)
+	}
+	if len(pieces) == 1 {
+		return aggregate(ctx, v, q, fields, sum)
+	}
+	byDevice := make(map[string][]telemetry.Bucket)
+	total := 0
+	for _, piece := range pieces {
+		q.Window = piece
+		buckets, err := aggregate(ctx, v, q, fields, sum)
+		if err != nil {
+			return nil, err
+		}
+		total += len(buckets)
+		for len(buckets) > 0 { // ordered by device
+			n := sort.Search(len(buckets), func(i int) bool { return buckets[i].Device > buckets[0].Device })
+			byDevice[buckets[0].Device] = append(byDevice[buckets[0].Device], buckets[:n]...)
+			buckets = buckets[n:]
+		}
+	}
+	out := make([]telemetry.Bucket, 0, total)
+	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
+		out = append(out, byDevice[device]...)
+	}
+	return out, nil
+}
+
+// pieces cuts the window of q at the days of parts, such that each has about
+// Options.piece rows of what q selects.
+func (v *view) pieces(q telemetry.RangeQuery) []telemetry.Window {
+	share := 1.0
+	v.table.mu.RLock()
+	if known := len(v.table.newest); len(q.Devices) > 0 && known > 0 {
+		share = min(1, float64(len(q.Devices))/float64(known))
+	}
+	v.table.mu.RUnlock()
+	var out []telemetry.Window
+	piece, rows := q.Window, 0.0
+	day := int64(math.MinInt64)
+	for _, p := range v.within(q.Window) {
+		if start := startOf(p.day); p.day != day && rows >= v.piece && start > piece.From {
+			piece.To = start
+			out = append(out, piece)
+			piece, rows = telemetry.Window{From: start, To: q.Window.To}, 0
+		}
+		day = p.day
+		rows += share * float64(p.rows)
+	}
+	return append(out, piece)
 }
 
 func aggregate(ctx context.Context, v *view, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {

@@ -42,6 +42,7 @@ type Options struct {
 	CompactEvery time.Duration
 	Now          func() time.Time // default time.Now
 
+	piece float64                 // rows that are aggregated at a time, about; tests want few
 	fault func(step string) error // called at each step of a compaction, by tests
 }
 
@@ -60,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CompactEvery <= 0 {
 		o.CompactEvery = time.Minute
+	}
+	if o.piece <= 0 {
+		o.piece = 400_000
 	}
 	if o.Now == nil {
 		o.Now = time.Now

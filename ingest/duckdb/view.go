@@ -20,6 +20,7 @@ type view struct {
 	table  *table
 	layout *layout
 	path   func(*part) string
+	piece  float64 // see Options
 
 	hot   []*hot.Snapshot // of the segments, the newest first
 	over  map[int64]bool  // days of which hot readings override parts
@@ -34,7 +35,7 @@ func (e *engine) view(ctx context.Context, q telemetry.RangeQuery, fn func(*view
 	ver := e.versions.acquire()
 	defer e.versions.release(ver)
 	return e.borrow(ctx, func(conn *duckdb.Conn) error {
-		v := &view{conn: conn, table: e.tables[q.Kind], layout: ver.layouts[q.Kind], path: e.path, scans: e.scans, over: make(map[int64]bool)}
+		v := &view{conn: conn, table: e.tables[q.Kind], layout: ver.layouts[q.Kind], path: e.path, piece: e.opts.piece, scans: e.scans, over: make(map[int64]bool)}
 		defer v.close()
 		v.take(q, v.layout.segments)
 		return fn(v)
