@@ -131,6 +131,9 @@ func (p *pager) neighbours(ctx context.Context, s span) error {
 
 // device reads the readings of one device in pages.
 func (p *pager) device(ctx context.Context, device string) error {
+	if p.view.perDevice(p.q.Window) < p.size/8 {
+		return p.within(ctx, device, p.q.Window) // most likely one page
+	}
 	windows, err := p.windows(ctx, device)
 	if err != nil {
 		return err
@@ -141,6 +144,17 @@ func (p *pager) device(ctx context.Context, device string) error {
 		}
 	}
 	return nil
+}
+
+// perDevice is how many rows in w a device has on average.
+func (v *view) perDevice(w telemetry.Window) int64 {
+	rows := int64(0)
+	for _, p := range v.within(w) {
+		rows += p.rows
+	}
+	v.table.mu.RLock()
+	defer v.table.mu.RUnlock()
+	return rows / max(1, int64(len(v.table.newest)))
 }
 
 // windows cuts the window such that each piece has about a page of a device,
