@@ -40,6 +40,8 @@ type Statistics struct {
 	Autocorrelation *float64 `json:"autocorrelation"`
 	// NPrime is n′ = n(1−ρ)/(1+ρ), the number of independent observations.
 	NPrime *float64 `json:"n_prime"`
+	// Slow is what n′ does not see; nil where there are too few rows to see more.
+	Slow *Slow `json:"slow_noise"`
 }
 
 // Measure compares observations with predictions, pair by pair; pairs with a
@@ -93,6 +95,7 @@ func Measure(observed, predicted []float64, parameters int) Statistics {
 	if s.N > 2 {
 		s.correlate(stat.Correlation(r[1:], r[:len(r)-1], nil))
 	}
+	s.Slow = slow(r)
 	return s
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // Version names the rules of this package in results.
-const Version = "assess/1"
+const Version = "assess/2"
 
 // The codes that this package adds.
 const (
@@ -147,6 +147,11 @@ func (a *Assessment) take(v energy.Verdict) {
 }
 
 func (a *Assessment) inspect(rows []energy.Row, q Request) []energy.Row {
+	if q.Interval == energy.Billing {
+		var unusual []energy.Reason
+		rows, unusual = caltrack.CleanBills(rows, caltrack.LongestBill(rows))
+		a.take(energy.Verdict{Reasons: unusual})
+	}
 	for _, r := range prepare.Inspect(rows) {
 		a.take(energy.Verdict{Reasons: []energy.Reason{r}})
 	}

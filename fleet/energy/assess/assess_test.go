@@ -141,6 +141,12 @@ func TestBadInputIsNamed(t *testing.T) {
 				r.Use = 0
 			}
 		}), prepare.ZerosSuspected, false},
+		{"a stuck sensor", each(func(i int, r *energy.Row) {
+			r.TempF = 68
+			if i < 10 {
+				r.TempF = 40 + float64(i)
+			}
+		}), prepare.TemperatureConstant, true},
 		{"noise", each(func(i int, r *energy.Row) { r.Use = 50 + 40*math.Sin(float64(i*i)) }), PoorModel, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,6 +191,103 @@ func TestNoMeasureShowsNoSaving(t *testing.T) {
 	}
 	if wrong > 8 { // 10 % are expected
 		t.Errorf("got %d of 40 buildings with a saving that is not there", wrong)
+	}
+}
+
+// Noise that lasts for weeks looks like a saving. Where it does, none is sure.
+func TestSlowNoiseIsNoSaving(t *testing.T) {
+	for _, c := range []struct {
+		memory float64
+		most   int // of 100 buildings, of which 10 are expected
+	}{{0.5, 20}, {0.9, 20}, {0.95, 20}} {
+		wrong, withheld := 0, 0
+		for i := range uint64(100) {
+			b := newBuilding(3000 + i)
+			b.memory, b.noise, b.weekend = c.memory, 0.08, 1
+			a, err := Assess(Request{
+				Baseline: b.days(year(2021), 365, 0), Reporting: b.days(year(2022), 365, 0), Interval: energy.Daily, Model: "changepoint-5p",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Avoided == nil {
+				t.Fatalf("building %d: %+v", i, a.Verdict)
+			}
+			if a.Avoided.Significant {
+				wrong++
+			}
+			if a.Verdict.Has(savings.SlowNoise) {
+				withheld++
+				if _, plus := a.Avoided.Percent(); plus != nil {
+					t.Errorf("building %d: got ± %g %%, want none", i, *plus)
+				}
+			}
+		}
+		if wrong > c.most {
+			t.Errorf("memory %g: got %d of 100 buildings with a saving that is not there", c.memory, wrong)
+		}
+		if c.memory == 0.5 && withheld > 0 || c.memory == 0.95 && withheld < 50 {
+			t.Errorf("memory %g: got %d of 100 withheld", c.memory, withheld)
+		}
+		t.Logf("memory %g: %d wrong, %d withheld", c.memory, wrong, withheld)
+	}
+}
+
+// bills are a year and more of them, of the given days, of a heated building.
+func bills(days []int) []energy.Row {
+	at := year(2021)
+	var rows []energy.Row
+	for _, n := range days {
+		r := energy.Row{Start: at, End: at.AddDate(0, 0, n), TempCoverage: 1}
+		for d := range n {
+			temp := 55 - 25*math.Cos(2*math.Pi*float64(at.AddDate(0, 0, d).YearDay())/365)
+			r.DayTempsF = append(r.DayTempsF, temp)
+			r.TempF += temp / float64(n)
+			r.Use += 20 + max(60-temp, 0)
+		}
+		rows, at = append(rows, r), r.End
+	}
+	return rows
+}
+
+// A bill that was estimated over a quarter, or for a few days, is no row of the
+// fit.
+func TestUnusualBillsAreLeftOut(t *testing.T) {
+	usual := []int{30, 31, 30, 31, 30, 31, 30, 31, 30, 31, 30, 31}
+	for _, c := range []struct {
+		name       string
+		days       []int
+		fitted     int
+		sufficient bool
+		named      bool
+	}{
+		{"months", usual, 12, true, false},
+		{"two months", []int{61, 61, 62, 61, 61, 61, 61}, 7, true, false},
+		{"a bill of five days", append([]int{5}, usual...), 12, true, true},
+		{"a bill of four months", append([]int{120}, usual...), 0, false, true},
+	} {
+		rows := bills(c.days)
+		for i := range rows {
+			if n := c.days[i]; n == 5 {
+				rows[i].Use *= 4
+			}
+		}
+		a, err := Assess(Request{Baseline: rows, Reporting: bills(usual), Interval: energy.Billing})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Verdict.Has(caltrack.Estimated) != c.named {
+			t.Errorf("%s: got %+v", c.name, a.Verdict.Reasons)
+		}
+		if !c.sufficient {
+			if a.Verdict.Sufficient || a.Fit != nil {
+				t.Errorf("%s: got a fit, want %s", c.name, caltrack.MissingMeterDays)
+			}
+			continue
+		}
+		if a.Fit == nil || a.Fit.Statistics.N != c.fitted {
+			t.Errorf("%s: got %+v and fit %+v, want %d bills", c.name, a.Verdict, a.Fit, c.fitted)
+		}
 	}
 }
 

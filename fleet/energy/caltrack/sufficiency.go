@@ -170,14 +170,36 @@ func months(v *energy.Verdict, rows []energy.Row, want Requirement) {
 	}
 }
 
+// The bounds of a bill, in days (2.2.3.4, 2.2.3.5). Bills of two months are told
+// by their median length.
+const (
+	shortestBill   = 25
+	longestMonth   = 35
+	longestTwo     = 70
+	medianOfMonths = 45
+)
+
+// LongestBill is the most days that a bill among these may have.
+func LongestBill(rows []energy.Row) float64 {
+	var days []float64
+	for _, r := range rows {
+		days = append(days, r.Days())
+	}
+	slices.Sort(days)
+	if len(days) > 0 && energy.Quantile(days, 0.5) > medianOfMonths {
+		return longestTwo
+	}
+	return longestMonth
+}
+
 // CleanBills drops the use of bills that are shorter than 25 days or longer than
-// most: 35 days, or 70 for bills of two months (2.2.3.4, 2.2.3.5). It says how
-// many.
+// most, which LongestBill knows (2.2.3.4, 2.2.3.5). A bill is as long as its local
+// days, however the clock changes. It says how many.
 func CleanBills(rows []energy.Row, most float64) ([]energy.Row, []energy.Reason) {
 	out := slices.Clone(rows)
 	n := 0
 	for i, r := range out {
-		if d := math.Floor(r.Days()); d < 25 || d > most {
+		if d := math.Floor(r.Days() + clockChange); d < shortestBill || d > most {
 			out[i].Use = math.NaN()
 			n++
 		}

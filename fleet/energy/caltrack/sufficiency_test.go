@@ -113,3 +113,25 @@ func TestCleanBills(t *testing.T) {
 		t.Error("the argument was changed")
 	}
 }
+
+func TestLongestBill(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		days []int
+		want float64
+	}{
+		{"none", nil, 35},
+		{"months, and one bill of a quarter", []int{30, 31, 91, 30, 31}, 35},
+		{"two months", []int{61, 62, 30, 61}, 70},
+	} {
+		at := time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)
+		var rows []energy.Row
+		for _, d := range c.days {
+			rows = append(rows, energy.Row{Start: at, End: at.AddDate(0, 0, d)})
+			at = at.AddDate(0, 0, d)
+		}
+		if got := LongestBill(rows); got != c.want {
+			t.Errorf("%s: got %g, want %g", c.name, got, c.want)
+		}
+	}
+}

@@ -11,6 +11,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 )
 
+// Version names the rules of this package in results.
+const Version = "carbon/1"
+
 // Grid is the location-based factor of a grid over time.
 type Grid struct {
 	ID      string       `json:"id"`      // for example "GB"
@@ -31,7 +34,19 @@ type Location struct {
 	Uncount  float64 `json:"use_without_factor"`
 	Missing  int     `json:"missing_rows"` // without use
 	Coverage float64 `json:"coverage"`     // of the rows that count, 0…1
+	// Verdict says whether enough of the rows count: where none does, KG is 0 and
+	// means nothing.
+	Verdict energy.Verdict `json:"verdict"`
 }
+
+// The codes of the verdict on a location-based result.
+const (
+	NoFactor    = "no_emission_factor"
+	LowCoverage = "emission_coverage_low"
+)
+
+// minCoverage is the share of the rows that must count.
+const minCoverage = 0.9
 
 // Locate sums use × factor over rows:
 //
@@ -42,7 +57,10 @@ type Location struct {
 // Worked case, building b4 of the Cambridge archive, 2018: 143,718.6 kWh by the
 // hour give 32,624.84 kg, by the mean of the year 30,878.60 kg.
 func (g Grid) Locate(rows []energy.Row) Location {
-	l := Location{Grid: g.ID, Version: g.Version, Period: energy.Span(rows)}
+	l := Location{
+		Grid: g.ID, Version: g.Version, Period: energy.Span(rows),
+		Verdict: energy.Verdict{Sufficient: true, Criteria: Version, Reasons: []energy.Reason{}},
+	}
 	var factors, counted float64
 	for _, r := range rows {
 		if math.IsNaN(r.Use) {
@@ -63,6 +81,15 @@ func (g Grid) Locate(rows []energy.Row) Location {
 		l.Mean = factors / counted
 		l.FlatKG = l.Use * l.Mean
 		l.Coverage = counted / float64(len(rows))
+	}
+	switch {
+	case counted == 0:
+		l.Verdict.Add(energy.Reason{Code: NoFactor, Critical: true, Text: "no row has both use and an emission factor"})
+	case l.Coverage < minCoverage:
+		l.Verdict.Add(energy.Reason{
+			Code: LowCoverage, Critical: true, Text: "too many rows lack use or an emission factor",
+			Values: map[string]float64{"coverage": l.Coverage},
+		})
 	}
 	return l
 }

@@ -35,6 +35,28 @@ func TestLocate(t *testing.T) {
 	}
 }
 
+// Where no factor is known nothing was emitted that anyone knows of, which is not
+// nothing.
+func TestLocateSaysWhatItLacks(t *testing.T) {
+	g, rows := fixture()
+	for _, c := range []struct {
+		name string
+		grid Grid
+		rows []energy.Row
+		want string
+	}{
+		{"no factor", Grid{ID: "YY"}, rows, NoFactor},
+		{"no rows", g, nil, NoFactor},
+		{"half of the rows", g, rows, LowCoverage},
+		{"all rows", g, rows[:2], ""},
+	} {
+		v := c.grid.Locate(c.rows).Verdict
+		if v.Sufficient != (c.want == "") || c.want != "" && !v.Has(c.want) {
+			t.Errorf("%s: got %+v, want %q", c.name, v, c.want)
+		}
+	}
+}
+
 func TestAvoided(t *testing.T) {
 	g, rows := fixture()
 	d := g.Avoided(rows, []float64{20, 20, 20, 20}, &energy.Uncertainty{Plus: 8})

@@ -65,6 +65,9 @@ func Fit(rows []energy.Row, shape Shape) (*Model, error) {
 	if len(p.use) < 2*fewest+2 {
 		return nil, energy.Lacking(Version, "too_few_rows", "too few rows have both use and temperature")
 	}
+	if low, high := p.bounds(); m.bends() && low == high {
+		return nil, energy.Lacking(Version, "temperature_constant", "the temperature hardly ever changes, so nothing bends with it")
+	}
 	if len(rows) > 0 && rows[0].Days() > 2 {
 		m.Interval = energy.Billing
 	}
@@ -79,6 +82,9 @@ func Fit(rows []energy.Row, shape Shape) (*Model, error) {
 	m.Statistics = energy.Measure(observed, m.Predict(rows), len(m.Coefficients)-1)
 	return &m, nil
 }
+
+// bends reports whether the shape has a change point.
+func (m *Model) bends() bool { return m.Shape != Mean && m.Shape != Line }
 
 // problem is the rows that are whole, by day.
 type problem struct {

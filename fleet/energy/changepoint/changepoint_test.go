@@ -81,6 +81,37 @@ func TestRecoversShape(t *testing.T) {
 	})
 }
 
+// A sensor that is stuck on all but ten days leaves no room for a change point,
+// and one that moves by the least there is leaves one that no step fits in.
+func TestStuckSensor(t *testing.T) {
+	start := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
+	rows := func(base, end float64) []energy.Row {
+		var out []energy.Row
+		for d := range 365 {
+			temp := base
+			if d < 10 {
+				temp = base - 30 + float64(d)
+			} else if d < 30 {
+				temp = end
+			}
+			out = append(out, energy.Row{
+				Start: start.AddDate(0, 0, d), End: start.AddDate(0, 0, d+1), Use: 100 + 10*math.Sin(float64(d*d)), TempF: temp, TempCoverage: 1,
+			})
+		}
+		return out
+	}
+	for _, shape := range Shapes() {
+		_, err := Fit(rows(68, 68), shape)
+		bends := shape != Mean && shape != Line
+		if errors.Is(err, energy.ErrInsufficientData) != bends {
+			t.Errorf("stuck: %s: got %v, want insufficient %v", shape, err, bends)
+		}
+		if _, err := Fit(rows(68, math.Nextafter(68, 69)), shape); err != nil && !errors.Is(err, energy.ErrInsufficientData) {
+			t.Errorf("nearly stuck: %s: got %v", shape, err)
+		}
+	}
+}
+
 func TestTooLittle(t *testing.T) {
 	for name, rows := range map[string][]energy.Row{
 		"none": nil,

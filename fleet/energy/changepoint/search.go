@@ -46,8 +46,12 @@ func (p *problem) searchPair(f func(a, b float64) float64) (a, b float64) {
 	low, high := p.bounds()
 	step := (high - low) / pairSteps
 	first := func(b float64) (a, e float64) {
-		e = math.Inf(1)
-		for x := low; x <= b; x += step {
+		a, e = low, math.Inf(1)
+		for i := range pairSteps + 1 { // counted, since a step may be too small to add
+			x := low + float64(i)*step
+			if x > b {
+				break
+			}
 			if d := f(x, b); d < e {
 				a, e = x, d
 			}

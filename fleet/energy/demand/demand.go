@@ -5,6 +5,7 @@
 package demand
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // Version names the rules of this package in results.
-const Version = "demand/1"
+const Version = "demand/2"
 
 // Profile is the shape of a load.
 type Profile struct {
@@ -85,13 +86,18 @@ func (w Window) holds(t time.Time) bool {
 type Reduction struct {
 	Version string     `json:"version"`
 	Fit     energy.Fit `json:"fit"`
-	// Peak compares the highest demands of the period, whenever they were.
+	// A peak is the mean of the PeakRows highest rows of the period, whenever they
+	// were; its time is that of the highest one.
+	PeakRows       int       `json:"peak_rows"`
 	BaselinePeakKW float64   `json:"baseline_peak_kw"`
 	BaselinePeakAt time.Time `json:"baseline_peak_at"`
 	PeakKW         float64   `json:"peak_kw"`
 	PeakAt         time.Time `json:"peak_at"`
-	PeakSavedKW    float64   `json:"peak_saved_kw"`
-	PeakFraction   *float64  `json:"peak_fraction"`
+	// The rows that no load of the building explains, and so are in no peak.
+	BaselineOutliers int      `json:"baseline_outlier_rows"`
+	Outliers         int      `json:"outlier_rows"`
+	PeakSavedKW      float64  `json:"peak_saved_kw"`
+	PeakFraction     *float64 `json:"peak_fraction"`
 	// Coincident is the mean over the hours of the window.
 	Window           Window   `json:"window"`
 	WindowRows       int      `json:"window_rows"`
@@ -100,61 +106,75 @@ type Reduction struct {
 	WindowSavedKW    *float64 `json:"window_saved_kw"`
 	WindowFraction   *float64 `json:"window_fraction"`
 	WindowPlusKW     *float64 `json:"window_plus_minus_kw"`
-	PeakPlusKW       *float64 `json:"peak_plus_minus_kw"` // of a single row of the baseline
+	PeakPlusKW       *float64 `json:"peak_plus_minus_kw"` // how peaks differ from period to period
 	Confidence       float64  `json:"confidence"`
 	Rows             int      `json:"rows"`
 	MissingRows      int      `json:"missing_rows"`
 }
 
 // Reduce compares demand with the baseline. A model predicts the usual hour, so
-// its highest prediction is below the highest hour of the same building: to
-// compare like with like, the peak of the baseline is the highest prediction
-// plus what the highest hour of the baseline period had above its own.
+// its highest predictions are below the highest hours of the same building: to
+// compare like with like, the peak of the baseline is that of the predictions
+// plus what the peaks of the baseline period had above theirs. The more hours a
+// period has the higher its peak, so that these are periods as long as the
+// reporting period; one that is longer than the baseline has its peak over as
+// many more rows. The error wraps energy.ErrInsufficientData.
 func Reduce(model energy.Model, baseline, reporting []energy.Row, w Window, confidence float64) (*Reduction, error) {
 	d := Reduction{Version: Version, Fit: model.Describe(), Window: w, Confidence: confidence}
-	excess := peakExcess(model, baseline)
-	var windowBase, window, rowHours float64
-	for i, p := range model.Predict(reporting) {
-		r := reporting[i]
-		if math.IsNaN(p) || math.IsNaN(r.Use) {
-			d.MissingRows++
-			continue
-		}
-		h := r.End.Sub(r.Start).Hours()
-		rowHours = h
-		base, kw := p/h, r.Use/h
-		if d.Rows == 0 || base > d.BaselinePeakKW {
-			d.BaselinePeakKW, d.BaselinePeakAt = base, r.Start
-		}
-		if d.Rows == 0 || kw > d.PeakKW {
-			d.PeakKW, d.PeakAt = kw, r.Start
-		}
-		d.Rows++
-		if w.holds(r.Start) {
-			windowBase, window = windowBase+base, window+kw
-			d.WindowRows++
-		}
-	}
+	before, _ := loadsOf(model, baseline)
+	after, missing := loadsOf(model, reporting)
+	d.Rows, d.MissingRows = len(after), missing
 	if d.Rows == 0 {
 		return nil, energy.Lacking(Version, "no_reporting_data", "no hour of the reporting period has both use and baseline")
 	}
-	d.BaselinePeakKW += excess
+	if len(before) == 0 {
+		return nil, energy.Lacking(Version, "no_baseline_data", "no hour of the baseline has both use and prediction")
+	}
+	d.peaks(before, after)
+	d.window(after, reporting[0].End.Sub(reporting[0].Start).Hours())
+	return &d, nil
+}
+
+// peaks compares the peaks of two periods.
+func (d *Reduction) peaks(before, after []load) {
+	limit := outlierLimit(before)
+	before, d.BaselineOutliers = withoutOutliers(before, limit)
+	after, d.Outliers = withoutOutliers(after, limit)
+	length := min(len(before), len(after))
+	if length == 0 {
+		return
+	}
+	over, periods, s := meanExcess(before, length)
+	d.PeakRows = max(1, int(math.Round(float64(rowsOfPeak(length))*float64(len(after))/float64(length))))
+	d.BaselinePeakKW, d.PeakKW = highest(after, d.PeakRows, expected)+over, highest(after, d.PeakRows, measured)
+	d.BaselinePeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.predicted, b.predicted) }).at
+	d.PeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.kw, b.kw) }).at
 	d.PeakSavedKW = d.BaselinePeakKW - d.PeakKW
 	d.PeakFraction = energy.Known(d.PeakSavedKW / d.BaselinePeakKW)
-	s := d.Fit.Statistics
-	if s.RMSEAdj != nil {
-		degrees := float64(s.N - s.Parameters - 1)
-		d.PeakPlusKW = energy.Known(energy.Student(confidence, degrees) * *s.RMSEAdj * math.Sqrt(1+1/float64(s.N)) / rowHours)
-	}
-	if n := float64(d.WindowRows); n > 0 {
-		d.WindowBaselineKW, d.WindowKW = energy.Known(windowBase/n), energy.Known(window/n)
-		d.WindowSavedKW = energy.Known((windowBase - window) / n)
-		d.WindowFraction = energy.Known((windowBase - window) / windowBase)
-		if u := energy.SavingUncertainty(s, energy.Hourly, d.WindowRows, n*rowHours/24, confidence); u != nil {
-			d.WindowPlusKW = energy.Known(u.Plus / (n * rowHours))
+	// The reporting period has an excess of its own, which varies as much as one of
+	// the baseline's.
+	d.PeakPlusKW = energy.Known(energy.Student(d.Confidence, s.degrees) * math.Sqrt(s.variance*(1+1/float64(periods))))
+}
+
+// window compares the mean demand over the hours of the window.
+func (d *Reduction) window(after []load, rowHours float64) {
+	var base, kw float64
+	for _, l := range after {
+		if d.Window.holds(l.at) {
+			base, kw = base+l.predicted, kw+l.kw
+			d.WindowRows++
 		}
 	}
-	return &d, nil
+	n := float64(d.WindowRows)
+	if n == 0 {
+		return
+	}
+	d.WindowBaselineKW, d.WindowKW = energy.Known(base/n), energy.Known(kw/n)
+	d.WindowSavedKW = energy.Known((base - kw) / n)
+	d.WindowFraction = energy.Known((base - kw) / base)
+	if u := energy.SavingUncertainty(d.Fit.Statistics, energy.Hourly, d.WindowRows, n*rowHours/24, d.Confidence); u != nil {
+		d.WindowPlusKW = energy.Known(u.Plus / (n * rowHours))
+	}
 }
 
 // Percent is the fall of the peak and the half width of its interval, in percent
@@ -167,20 +187,4 @@ func (d *Reduction) Percent() (value float64, plus *float64) {
 		plus = energy.Known(100 * *d.PeakPlusKW / math.Abs(d.BaselinePeakKW))
 	}
 	return 100 * *d.PeakFraction, plus
-}
-
-// peakExcess is by how much, in kW, the highest hour of the baseline period is
-// above the highest prediction for it.
-func peakExcess(model energy.Model, rows []energy.Row) float64 {
-	high, predicted := math.Inf(-1), math.Inf(-1)
-	for i, p := range model.Predict(rows) {
-		if !math.IsNaN(p) && !math.IsNaN(rows[i].Use) {
-			h := rows[i].End.Sub(rows[i].Start).Hours()
-			high, predicted = max(high, rows[i].Use/h), max(predicted, p/h)
-		}
-	}
-	if math.IsInf(high, 0) {
-		return 0
-	}
-	return high - predicted
 }

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"math"
+	"sort"
 	"time"
 )
 
@@ -13,42 +14,12 @@ type Amount struct {
 	Value    float64
 	Coverage float64 // share of the interval over which the amount is known, 0…1
 	Resets   int     // of the counter, inside the interval
+	Glitches int     // leaps of the counter that no use explains, inside the interval
 }
 
 // minCoverage is the share of an interval above which what is missing is put in
 // at the rate of the rest (CalTRACK 2.0, 2.2.2.1).
 const minCoverage = 0.5
-
-// Register splits the growth of a counter at the bounds. The samples ascend by
-// time. Growth between two samples is spread evenly over the time between them;
-// beyond maxGap it is not known when it was used, so it is no amount at all.
-//
-// A counter that falls was reset or rolled over, and what it counted meanwhile
-// is not known. One that comes back to where it was had only dipped: then only
-// what is beyond its highest value was counted.
-func Register(points []Point, bounds []time.Time, maxGap time.Duration) []Amount {
-	acc := newAmounts(bounds)
-	if len(points) == 0 {
-		return acc.finish()
-	}
-	high := points[0].Value
-	for i := 0; i+1 < len(points); i++ {
-		a, b := points[i], points[i+1]
-		grown := b.Value - a.Value
-		switch {
-		case grown < 0:
-			acc.reset(b.TS)
-			grown = math.NaN()
-		case b.Value >= high:
-			grown = b.Value - high
-		}
-		high = max(high, b.Value)
-		if !math.IsNaN(grown) && time.Duration(b.TS-a.TS)*time.Millisecond <= maxGap {
-			acc.spread(a.TS, b.TS, grown)
-		}
-	}
-	return acc.finish()
-}
 
 // Interval is an amount that a source states for a span of time.
 type Interval struct {
@@ -108,13 +79,24 @@ func (a *amounts) spread(from, to int64, value float64) {
 	}
 }
 
-// reset counts a reset where its pair of samples ends.
-func (a *amounts) reset(ts int64) {
-	for i := a.at; i < len(a.out); i++ {
-		if a.bounds[i] < ts && ts <= a.bounds[i+1] {
-			a.out[i].Resets++
-			return
-		}
+// event is what a counter does beside counting.
+type event int
+
+const (
+	reset event = iota
+	glitch
+)
+
+// count counts an event where its pair of samples ends.
+func (a *amounts) count(ts int64, e event) {
+	i := sort.Search(len(a.out), func(i int) bool { return ts <= a.bounds[i+1] })
+	if i == len(a.out) || ts <= a.bounds[0] {
+		return
+	}
+	if e == reset {
+		a.out[i].Resets++
+	} else {
+		a.out[i].Glitches++
 	}
 }
 

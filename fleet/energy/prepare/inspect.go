@@ -19,6 +19,7 @@ const (
 	TemperatureConstant = "temperature_constant"
 	MixedMeters         = "interleaved_meters_suspected"
 	ManyResets          = "many_counter_resets"
+	CounterLeaps        = "counter_leaps"
 )
 
 // Limits on the outdoor temperature, °F: hotter than any place on Earth has
@@ -29,6 +30,8 @@ const (
 	coldestF    = -94 // −70 °C
 	mildestMaxF = 41  // 5 °C
 	minYear     = 300 // days before the yearly maximum is judged
+	// stuckShare is what lies on either side of a stuck sensor's one reading.
+	stuckShare = 0.05
 )
 
 // Inspect names what looks wrong with rows before anything is fitted to them.
@@ -95,7 +98,8 @@ func inspectTemperature(rows []energy.Row, temps []float64) []energy.Reason {
 	if len(temps) == 0 {
 		return nil
 	}
-	low, high := slices.Min(temps), slices.Max(temps)
+	sorted := slices.Sorted(slices.Values(temps))
+	low, high := sorted[0], sorted[len(sorted)-1]
 	values := map[string]float64{"min_f": low, "max_f": high}
 	year := energy.Span(rows).To.Sub(energy.Span(rows).From).Hours()/24 >= minYear
 	switch {
@@ -104,8 +108,8 @@ func inspectTemperature(rows []energy.Row, temps []float64) []energy.Reason {
 			Code: TemperatureUnit, Critical: true, Values: values,
 			Text: fmt.Sprintf("the outdoor temperature runs from %.0f to %.0f °C", energy.CelsiusOf(low), energy.CelsiusOf(high)),
 		}}
-	case low == high && len(temps) > 20:
-		return []energy.Reason{{Code: TemperatureConstant, Critical: true, Text: "the outdoor temperature never changes", Values: values}}
+	case len(temps) > 20 && energy.Quantile(sorted, stuckShare) == energy.Quantile(sorted, 1-stuckShare):
+		return []energy.Reason{{Code: TemperatureConstant, Critical: true, Text: "the outdoor temperature hardly ever changes", Values: values}}
 	}
 	return nil
 }
@@ -152,20 +156,28 @@ func WithoutZeros(rows []energy.Row, zeros []int) []energy.Row {
 	return out
 }
 
-// Resets is a reason where a counter was reset more than once in twenty
-// intervals: then it is not one counter.
+// Resets names what a counter did beside counting: leaps that were left out, and
+// resets, of which more than one in twenty intervals means that it is not one
+// counter.
 func Resets(use []Amount) []energy.Reason {
-	resets := 0
+	resets, glitches := 0, 0
 	for _, a := range use {
-		resets += a.Resets
+		resets, glitches = resets+a.Resets, glitches+a.Glitches
 	}
-	if resets*20 <= len(use) {
-		return nil
+	var out []energy.Reason
+	if resets*20 > len(use) {
+		out = append(out, energy.Reason{
+			Code: ManyResets, Critical: true, Text: "the counter falls too often to be one counter",
+			Values: map[string]float64{"resets": float64(resets)},
+		})
 	}
-	return []energy.Reason{{
-		Code: ManyResets, Critical: true, Text: "the counter falls too often to be one counter",
-		Values: map[string]float64{"resets": float64(resets)},
-	}}
+	if glitches > 0 {
+		out = append(out, energy.Reason{
+			Code: CounterLeaps, Text: "the counter leaps further than the meter ever counts, which was left out",
+			Values: map[string]float64{"leaps": float64(glitches)},
+		})
+	}
+	return out
 }
 
 // lagOne is the correlation of each value with the next.

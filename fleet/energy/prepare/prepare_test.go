@@ -98,21 +98,102 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// A counter that counts one an hour for ten days, with one thing wrong.
+func TestRegisterLeavesOutWhatNoMeterCounts(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	days := Days(at, at.AddDate(0, 0, 9))
+	for _, c := range []struct {
+		name             string
+		spoil            func(p []Point) // of hour 100, on the fifth day
+		want             float64         // on the fifth day
+		resets, glitches int
+	}{
+		{"nothing", func([]Point) {}, 24, 0, 0},
+		{"one high reading", func(p []Point) { p[100].Value = 99999 }, 24, 0, 1},
+		{"three high readings", func(p []Point) { p[100].Value, p[101].Value, p[102].Value = 99999, 99999, 100001 }, 24, 0, 1},
+		{"a little too high", func(p []Point) { p[100].Value += 60 }, 24, 0, 1},
+		{"one low reading", func(p []Point) { p[100].Value = 0 }, 24 * 24 / 23., 1, 0},
+		{"a stale dip", func(p []Point) { p[100].Value, p[101].Value = 500, 900 }, 24 * 24 / 22., 1, 1},
+		{"another register from then on", func(p []Point) {
+			for i := range p[100:] {
+				p[100+i].Value += 98000
+			}
+		}, 24, 0, 1},
+		{"a new meter from zero", func(p []Point) {
+			for i := range p[100:] {
+				p[100+i].Value = float64(i)
+			}
+		}, 24, 1, 0},
+		{"a new meter that leaps", func(p []Point) {
+			for i := range p[100:] {
+				p[100+i].Value = float64(i)
+				if i > 2 {
+					p[100+i].Value += 99999
+				}
+			}
+		}, 24, 1, 1},
+		{"nothing for two days, then all at once", func(p []Point) {
+			for i := 52; i < 100; i++ {
+				p[i].Value = p[51].Value
+			}
+		}, 49 + 20, 0, 0},
+		{"a load of fifty for two hours", func(p []Point) {
+			for i := range p[100:] {
+				p[100+i].Value += 50 * float64(min(i+1, 2))
+			}
+		}, 124, 0, 0},
+	} {
+		var points []Point
+		for h := range 24 * 10 {
+			points = append(points, Point{at.Add(time.Duration(h) * time.Hour).UnixMilli(), 1000 + float64(h)})
+		}
+		c.spoil(points)
+		got := Register(points, days, 26*time.Hour)
+		if math.Abs(got[4].Value-c.want) > 1e-9 || got[4].Resets != c.resets || got[4].Glitches != c.glitches {
+			t.Errorf("%s: got %+v, want %g, %d resets, %d glitches", c.name, got[4], c.want, c.resets, c.glitches)
+		}
+		if got[8].Value != 24 {
+			t.Errorf("%s: later: got %g, want 24", c.name, got[8].Value)
+		}
+		named := false
+		for _, r := range Resets(got) {
+			named = named || r.Code == CounterLeaps
+		}
+		if named != (c.glitches > 0) {
+			t.Errorf("%s: got named %v", c.name, named)
+		}
+	}
+}
+
+// A counter that falls in every sample, or rises ever further, costs no more than
+// one that counts.
+func TestRegisterIsLinear(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	var points []Point
+	for i := range 500_000 {
+		points = append(points, Point{at.Add(time.Duration(i) * time.Second).UnixMilli(), float64(1_000_000 - i)})
+	}
+	days := Days(at, at.AddDate(0, 0, 5))
+	if got := Register(points, days, 26*time.Hour); !math.IsNaN(got[2].Value) || got[2].Resets != 86400 {
+		t.Errorf("got %+v, want no amount and a reset for each second", got[2])
+	}
+}
+
 // However a counter is sampled, what it counted between two samples on bounds is
-// what the rows sum to.
+// what the rows sum to, where its rate is one that a meter has.
 func TestRegisterKeepsTheTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 		points := []Point{{at.UnixMilli(), 0}}
 		end := at.Add(10 * 24 * time.Hour).UnixMilli()
 		for ts, v := points[0].TS, 0.0; ; {
-			ts += int64(rapid.IntRange(1, 20*3600).Draw(t, "gap")) * 1000
-			v += rapid.Float64Range(0, 100).Draw(t, "use")
-			if ts >= end {
-				points = append(points, Point{end, v})
+			gap := min(int64(rapid.IntRange(1, 20*3600).Draw(t, "gap"))*1000, end-ts)
+			ts += gap
+			v += rapid.Float64Range(1, 100).Draw(t, "per hour") * float64(gap) / float64(hour)
+			points = append(points, Point{ts, v})
+			if ts == end {
 				break
 			}
-			points = append(points, Point{ts, v})
 		}
 		var sum float64
 		for _, a := range Register(points, Days(at, at.AddDate(0, 0, 10)), 26*time.Hour) {
@@ -217,6 +298,31 @@ func TestSuspectZeros(t *testing.T) {
 	} {
 		if got := len(SuspectZeros(rows(c.f))); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// A sensor that reads on and off is stuck long before it never changes.
+func TestStuckTemperature(t *testing.T) {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		moving int
+		want   bool
+	}{{0, true}, {10, true}, {100, false}} {
+		var rows []energy.Row
+		for d := range 365 {
+			r := energy.Row{Start: at.AddDate(0, 0, d), End: at.AddDate(0, 0, d+1), Use: 100 + float64(d%7), TempF: 68}
+			if d < c.moving {
+				r.TempF = 40 + float64(d%20)
+			}
+			rows = append(rows, r)
+		}
+		got := false
+		for _, r := range Inspect(rows) {
+			got = got || r.Code == TemperatureConstant
+		}
+		if got != c.want {
+			t.Errorf("%d days move: got %v, want %v", c.moving, got, c.want)
 		}
 	}
 }

@@ -15,11 +15,11 @@ import (
 // are differences of running sums over the sorted x, and the two columns never
 // overlap. It is for searching; Least solves the fit that is found more exactly.
 type Hinges struct {
-	x                []float64 // sorted, less shift
-	shift            float64
-	w, wx, wxx       []float64 // running sums, one longer than x
-	wy, wxy          []float64
-	yy               float64
+	x          []float64 // sorted, less shift
+	shift      float64
+	w, wx, wxx []float64 // running sums, one longer than x
+	wy, wxy    []float64
+	yy         float64
 	sumW, mean float64
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // Version names the rules of this package in results.
-const Version = "savings/1"
+const Version = "savings/2"
 
 // Option is the boundary of a saving (IPMVP Core Concepts).
 type Option string
@@ -71,10 +71,13 @@ type Avoided struct {
 	Fraction    *float64            `json:"fraction"` // of the baseline
 	Uncertainty *energy.Uncertainty `json:"uncertainty"`
 	Regression  *energy.OLSBand     `json:"regression_band"`
-	Significant bool                `json:"significant"` // the interval does not hold zero
-	Guideline14 []energy.Criterion  `json:"guideline_14"`
-	Verdict     energy.Verdict      `json:"verdict"`
-	Series      []Point             `json:"series"`
+	// SlowPlus is the half width that noise of days and weeks leaves, by
+	// energy.Slow; nil where it cannot be told.
+	SlowPlus    *float64           `json:"slow_plus_minus"`
+	Significant bool               `json:"significant"` // neither interval holds zero
+	Guideline14 []energy.Criterion `json:"guideline_14"`
+	Verdict     energy.Verdict     `json:"verdict"`
+	Series      []Point            `json:"series"`
 }
 
 // The codes of the verdict on a saving.
@@ -84,6 +87,7 @@ const (
 	Extrapolated   = "temperature_outside_baseline"
 	NoUncertainty  = "uncertainty_unknown"
 	NotSignificant = "saving_within_uncertainty"
+	SlowNoise      = "noise_too_slow"
 	PoorFit        = "fit_outside_guideline_14"
 	ShortOfReason  = "adjustment_without_reason"
 )
@@ -123,7 +127,8 @@ func Avoid(q Request) (*Avoided, error) {
 	a.Regression = energy.RegressionUncertainty(s, a.Rows, a.Observed/float64(a.Rows), q.Confidence)
 	at68 := energy.SavingUncertainty(s, a.Fit.Interval, a.Rows, days, guidelineConfident).Of(a.Saving)
 	a.Guideline14 = energy.Guideline14(a.Fit, days/daysPerMonth, at68)
-	a.Significant = a.Uncertainty != nil && math.Abs(a.Saving) > a.Uncertainty.Plus
+	a.SlowPlus = energy.Known(s.Slow.Over(a.Rows, q.Confidence))
+	a.Significant = significant(a.Saving, a.Uncertainty, a.SlowPlus)
 	a.judge(q, far)
 	return &a, nil
 }
@@ -181,14 +186,29 @@ func (a *Avoided) append(p Point) {
 	*day.Baseline += *p.Baseline
 }
 
-// Percent is the saving as a share of the baseline, and the half width of its
-// interval, both in percent; NaN and nil where there is none.
+// significant reports whether a saving is beyond both half widths. The formula of
+// Guideline 14 counts what slow noise repeats as if it were new, so that its
+// interval alone is too narrow where residuals last.
+func significant(saving float64, u *energy.Uncertainty, slow *float64) bool {
+	return u != nil && slow != nil && math.Abs(saving) > max(u.Plus, *slow)
+}
+
+// doubt is the reason why a saving is not significant.
+func doubt(slow *float64) energy.Reason {
+	if slow == nil {
+		return energy.Reason{Code: SlowNoise, Text: "the use wanders for weeks with no reason in the weather, so that a saving cannot be told from it"}
+	}
+	return energy.Reason{Code: NotSignificant, Text: "the saving is smaller than its uncertainty"}
+}
+
+// Percent is the saving as a share of the baseline, and the half width of the
+// wider of its intervals, both in percent; NaN and nil where there is none.
 func (a *Avoided) Percent() (value float64, plus *float64) {
 	if a.Fraction == nil {
 		return math.NaN(), nil
 	}
-	if a.Uncertainty != nil {
-		plus = energy.Known(100 * a.Uncertainty.Plus / math.Abs(a.Baseline))
+	if a.Uncertainty != nil && a.SlowPlus != nil {
+		plus = energy.Known(100 * max(a.Uncertainty.Plus, *a.SlowPlus) / math.Abs(a.Baseline))
 	}
 	return 100 * *a.Fraction, plus
 }
@@ -238,6 +258,6 @@ func (a *Avoided) judge(q Request, far int) {
 	case a.Uncertainty == nil:
 		a.Verdict.Add(energy.Reason{Code: NoUncertainty, Critical: true, Text: "the baseline does not say how sure it is"})
 	case !a.Significant:
-		a.Verdict.Add(energy.Reason{Code: NotSignificant, Text: "the saving is smaller than its uncertainty"})
+		a.Verdict.Add(doubt(a.SlowPlus))
 	}
 }

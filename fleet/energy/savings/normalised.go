@@ -1,6 +1,8 @@
 package savings
 
 import (
+	"math"
+
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 )
 
@@ -18,6 +20,7 @@ type Normalised struct {
 	Saving      float64             `json:"saving"`
 	Fraction    *float64            `json:"fraction"` // of the baseline
 	Uncertainty *energy.Uncertainty `json:"uncertainty"`
+	SlowPlus    *float64            `json:"slow_plus_minus"` // see Avoided
 	Significant bool                `json:"significant"`
 	Verdict     energy.Verdict      `json:"verdict"`
 }
@@ -56,8 +59,11 @@ func Normalise(base, after energy.Model, typical []energy.Row, confidence float6
 		n.Verdict.Add(energy.Reason{Code: NoUncertainty, Critical: true, Text: "a model does not say how sure it is"})
 		return &n, nil
 	}
-	if n.Significant = n.Saving > n.Uncertainty.Plus || -n.Saving > n.Uncertainty.Plus; !n.Significant {
-		n.Verdict.Add(energy.Reason{Code: NotSignificant, Text: "the saving is smaller than its uncertainty"})
+	n.SlowPlus = energy.Known(math.Hypot(
+		n.Base.Statistics.Slow.Over(n.Rows, confidence), n.After.Statistics.Slow.Over(n.Rows, confidence),
+	))
+	if n.Significant = significant(n.Saving, n.Uncertainty, n.SlowPlus); !n.Significant {
+		n.Verdict.Add(doubt(n.SlowPlus))
 	}
 	return &n, nil
 }

@@ -16,8 +16,11 @@ type Share struct {
 	Use        float64       `json:"use"` // of the building, from the grid and its own generation
 	Generation float64       `json:"generation"`
 	Own        float64       `json:"own_use"` // Σ min(use, generation)
-	Import     float64       `json:"import"`
-	Export     float64       `json:"export"`
+	// Standby is what the inverter itself drew, where its meter counts that as
+	// negative generation. It is in no other number.
+	Standby float64 `json:"inverter_standby"`
+	Import  float64 `json:"import"`
+	Export  float64 `json:"export"`
 	// SelfConsumption is Own/Generation, SelfSufficiency is Own/Use; nil
 	// without any.
 	SelfConsumption *float64 `json:"self_consumption"`
@@ -39,12 +42,14 @@ func Match(rows []energy.Row, generation []float64, greenImport float64) Share {
 			s.Missing++
 			continue
 		}
-		own := max(min(r.Use, generation[i]), 0)
+		generated := max(generation[i], 0)
+		own := max(min(r.Use, generated), 0)
 		s.Use += r.Use
-		s.Generation += generation[i]
+		s.Generation += generated
+		s.Standby += generated - generation[i]
 		s.Own += own
 		s.Import += r.Use - own
-		s.Export += generation[i] - own
+		s.Export += generated - own
 	}
 	s.SelfConsumption = energy.Known(s.Own / s.Generation)
 	s.SelfSufficiency = energy.Known(s.Own / s.Use)

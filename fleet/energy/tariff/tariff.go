@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
 )
 
 // Money is an amount in minor units.
@@ -52,7 +53,7 @@ type Tariff struct {
 	Bands    []Band        `json:"bands,omitempty"`
 	Dynamic  *energy.Steps `json:"dynamic,omitempty"` // minor units per unit; added to the band's price
 	Demand   []Demand      `json:"demand,omitempty"`
-	PerDay   float64       `json:"per_day"` // standing charge, minor units
+	PerDay   float64       `json:"per_day"` // standing charge, minor units per local day
 }
 
 // Bill is what the rows cost.
@@ -106,11 +107,30 @@ func (t Tariff) Price(rows []energy.Row) Bill {
 			demand += p.BilledKW * d.Price
 		}
 	}
-	standing := t.PerDay * b.Period.To.Sub(b.Period.From).Hours() / 24
+	standing := t.PerDay * localDays(b.Period)
 	money := func(x float64) Money { return Money{int64(math.Round(x)), t.Currency} }
 	b.Energy, b.Demand, b.Standing = money(cost), money(demand), money(standing)
 	b.Total = Money{b.Energy.Minor + b.Demand.Minor + b.Standing.Minor, t.Currency}
 	return b
+}
+
+// localDays is the length of a period in days of the calendar, of which one has
+// 23 hours and one 25. A part of a day counts by its share of that day.
+func localDays(p energy.Period) float64 {
+	var days float64
+	bounds := prepare.Days(p.From, p.To.AddDate(0, 0, 2))
+	for i := 0; i+1 < len(bounds) && bounds[i].Before(p.To); i++ {
+		from, to := bounds[i], bounds[i+1]
+		length := to.Sub(from)
+		if from.Before(p.From) {
+			from = p.From
+		}
+		if to.After(p.To) {
+			to = p.To
+		}
+		days += float64(to.Sub(from)) / float64(length)
+	}
+	return days
 }
 
 // at is the price of a row; false where there is none.
@@ -152,6 +172,14 @@ func (b Band) fits(at time.Time) bool {
 	return clock >= b.From && clock < to
 }
 
+// ratchetMonths is how far back a ratchet looks, in months of the calendar: a
+// month without rows takes its place.
+const ratchetMonths = 11
+
+func monthsBetween(a, b time.Time) int {
+	return 12*(b.Year()-a.Year()) + int(b.Month()) - int(a.Month())
+}
+
 // peaks finds the highest demand of every month with rows that count.
 func (d Demand) peaks(rows []energy.Row) []Peak {
 	var out []Peak
@@ -168,7 +196,7 @@ func (d Demand) peaks(rows []energy.Row) []Peak {
 	}
 	for i := range out {
 		out[i].BilledKW = out[i].DemandKW
-		for k := max(0, i-11); k < i; k++ {
+		for k := i - 1; k >= 0 && monthsBetween(out[k].At, out[i].At) <= ratchetMonths; k-- {
 			out[i].BilledKW = max(out[i].BilledKW, d.Ratchet*out[k].DemandKW)
 		}
 	}

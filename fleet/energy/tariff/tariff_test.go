@@ -101,6 +101,48 @@ func TestDemandCharge(t *testing.T) {
 	}
 }
 
+// A standing charge counts days of the calendar, on which the clock may change.
+func TestStandingChargeByLocalDay(t *testing.T) {
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Skipf("no time zones: %v", err)
+	}
+	tariff := Tariff{ID: "s", Version: "1", Currency: "GBP", Bands: []Band{{Price: 0}}, PerDay: 60}
+	for _, c := range []struct {
+		name     string
+		from, to time.Time
+		want     int64
+	}{
+		{"March", time.Date(2024, 3, 1, 0, 0, 0, 0, london), time.Date(2024, 4, 1, 0, 0, 0, 0, london), 1860},
+		{"May", time.Date(2024, 5, 1, 0, 0, 0, 0, london), time.Date(2024, 6, 1, 0, 0, 0, 0, london), 1860},
+		{"October", time.Date(2024, 10, 1, 0, 0, 0, 0, london), time.Date(2024, 11, 1, 0, 0, 0, 0, london), 1860},
+		{"half a day", time.Date(2024, 5, 1, 6, 0, 0, 0, london), time.Date(2024, 5, 1, 18, 0, 0, 0, london), 30},
+	} {
+		rows := hours(c.from, int(c.to.Sub(c.from).Hours()), one)
+		if got := tariff.Price(rows).Standing.Minor; got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// A ratchet looks back eleven months of the calendar, of which some may have no
+// rows.
+func TestRatchetCountsMonths(t *testing.T) {
+	month := func(y int, m time.Month, kw float64) []energy.Row {
+		return hours(time.Date(y, m, 5, 0, 0, 0, 0, time.UTC), 2, func(int) float64 { return kw })
+	}
+	var rows []energy.Row
+	rows = append(rows, month(2023, time.January, 100)...)
+	rows = append(rows, month(2023, time.December, 10)...)
+	rows = append(rows, month(2024, time.January, 10)...)
+	tariff := Tariff{ID: "r", Version: "1", Currency: "USD", Bands: []Band{{Price: 0}}, Demand: []Demand{{Price: 1, Ratchet: 0.5}}}
+	for i, want := range []float64{100, 50, 10} {
+		if got := tariff.Price(rows).Peaks[i]; got.BilledKW != want {
+			t.Errorf("%s: got %g kW, want %g", got.Month, got.BilledKW, want)
+		}
+	}
+}
+
 func TestMissingUseIsNotFree(t *testing.T) {
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	b := Tariff{ID: "f", Version: "1", Currency: "USD", Bands: []Band{{Price: 10}}}.Price(hours(at, 3, func(h int) float64 {
