@@ -27,7 +27,7 @@ type rights struct {
 }
 
 // read decides on a subscription and, with the topic for a filter, on every
-// delivery. A device reads its own topics and those of the devices behind it, by
+// delivery: what a client may read may have changed since it subscribed. A device reads its own topics and those of the devices behind it, by
 // exact topic or all of one device; an edge node reads its commands and the
 // host's state. Nobody reads $SYS, and a shared subscription is no way round.
 func (r *rights) read(filter string) bool {
@@ -141,7 +141,8 @@ func (r *rights) topic(name string, hosted bool) *topic {
 	t := &topic{name: name}
 	if !strings.HasPrefix(name, sparkplugPrefix) {
 		parsed, err := wire.ParseTopic(name)
-		t.passed = err == nil
+		t.fleet = err == nil
+		t.passed = t.fleet
 		t.retained = t.passed && parsed.Channel == wire.Status
 		return t
 	}
@@ -153,8 +154,8 @@ func (r *rights) topic(name string, hosted bool) *topic {
 }
 
 // will reports whether the topic may be that of a last will, and whether the
-// will may be retained. It is not for the pipeline to decide: mochi passes a will
-// to subscribers before anybody else sees it.
+// will may be retained. Who signs in with another is told so at once, not when
+// nobody is there to hear it.
 func (r *rights) will(topic string) (ok, retained bool) {
 	if !validTopic([]byte(topic)) {
 		return false, false

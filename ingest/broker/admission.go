@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -30,33 +31,29 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 	}
 	rights := h.rightsOf(p)
 	if pk.Connect.WillFlag {
-		allowed, retained := rights.will(pk.Connect.WillTopic)
-		if !allowed {
+		if c.will, ok = takeWill(cl, rights, h.opts.SubmitSparkplug != nil); !ok {
 			h.refuse(refusedWill, "client", cl.ID, "device", p.Device.String(), "will_topic", pk.Connect.WillTopic)
 			return h.turnAway(cl, packets.ErrNotAuthorized, packets.ErrBadUsernameOrPassword)
 		}
-		cl.Properties.Will.Retain = cl.Properties.Will.Retain && retained
 	}
-	// A client id is its owner's alone: nobody takes over another's session by
+	// A client id is its device's alone: nobody takes over another's session by
 	// naming it.
 	if p.Trusted {
 		cl.ID = "-/" + cl.ID
 	} else {
-		cl.ID = p.Name + "/" + cl.ID
+		cl.ID = p.Device.String() + "/" + cl.ID
 	}
 	if !p.Trusted {
-		if !h.sessions.admit(cl, p.Device, h.opts.MaxPerDevice) {
+		if !h.sessions.admit(cl, c, p.Device, h.opts.MaxPerDevice, time.Now()) {
 			h.refuse(refusedDevice, "client", cl.ID, "device", p.Device.String())
 			return h.turnAway(cl, packets.ErrQuotaExceeded, packets.ErrServerUnavailable)
 		}
 		c.onEnd = func() { h.sessions.leave(cl, p.Device) }
 	}
-	// No session outlives its connection: it would collect memory, and a packet
-	// id remembered from before a reboot would be acknowledged without a commit.
-	cl.Properties.Clean = true
+	if !c.signedIn() {
+		return packets.ErrServerBusy // its place was given to another just now
+	}
 	cl.Properties.Props.SessionExpiryInterval = 0
-	cl.Properties.Will.WillDelayInterval = 0
-	cl.Properties.Will.Qos = 0
 	c.admitted = true
 	return nil
 }
@@ -83,7 +80,8 @@ func (h *hook) principal(c *conn, pk packets.Packet) (ingest.Principal, bool) {
 	user, password := string(pk.Connect.Username), string(pk.Connect.Password)
 	var byCert, byUser devices.Ref
 	var certOK, userOK bool
-	if h.opts.AuthenticateCert != nil && c.identity != "" {
+	shown := h.opts.AuthenticateCert != nil && c.identity != ""
+	if shown {
 		ref, err := h.opts.AuthenticateCert(h.ctx, c.identity)
 		byCert, certOK = ref, err == nil
 	}
@@ -92,7 +90,7 @@ func (h *hook) principal(c *conn, pk packets.Packet) (ingest.Principal, bool) {
 		byUser, userOK = ref, err == nil
 	}
 	switch {
-	case userOK && (!certOK || byCert == byUser):
+	case userOK && (!shown || certOK && byCert == byUser):
 		return ingest.Principal{Name: user, Device: byUser}, true
 	case certOK && user == "":
 		return ingest.Principal{Name: c.identity, Device: byCert}, true

@@ -53,13 +53,16 @@ type Options struct {
 	// publish. nil: Submit takes them.
 	SubmitSparkplug Submit
 
-	// What clients may take. Zero stands for the default.
+	// What clients may take. Zero stands for the default. Of the connections that
+	// have not signed in, no more than half of MaxClients are kept, and from one
+	// address a sixteenth, but 64 of either. A device that has all its places gets
+	// one more for a connection of its own that has waited 5 s for its quota.
 	MaxClients       int // connections at once; default 20,000
 	MaxPerAddress    int // of them from one IPv4 address or IPv6 /64; default: no limit of its own
 	MaxPerDevice     int // of them with the credential of one device; default 64
 	MaxPacket        int // bytes of one packet, beyond which the connection is closed; default 4 MiB
 	MaxUnacked       int // publishes of one connection that may wait for their acknowledgement; default 1,024
-	MaxPending       int // messages to one subscriber that wait to be written; default 256
+	MaxPending       int // messages to one subscriber that wait to be written, up to 1 MiB of them; default 256
 	MaxSubscriptions int // of one connection; default 1,000
 
 	// What one device may publish over all its connections, on average and at
@@ -133,7 +136,6 @@ func New(opts Options) (*Broker, error) {
 	// passwords; what matters is logged by the hook.
 	b.server = mqtt.New(&mqtt.Options{
 		Capabilities: capabilities(&opts),
-		InlineClient: true,
 		Logger:       slog.New(slog.DiscardHandler),
 		// A connection has a buffer of its own below mochi's.
 		ClientNetReadBufferSize: 64,
@@ -159,7 +161,7 @@ func capabilities(o *Options) *mqtt.Capabilities {
 	caps.MaximumClients = int64(o.MaxClients) + 1 // the gate counts, with those that have said nothing yet
 	caps.MaximumPacketSize = uint32(o.MaxPacket)
 	caps.MaximumInflight = uint16(min(o.MaxPending, 65535))
-	caps.MaximumClientWritesPending = int32(o.MaxPending)
+	caps.MaximumClientWritesPending = 1 // deliveries do not take mochi's way
 	caps.ReceiveMaximum = uint16(o.MaxUnacked)
 	caps.TopicAliasMaximum = maxAliases
 	caps.MinimumProtocolVersion = 4
@@ -214,10 +216,10 @@ func (b *Broker) Start() error {
 
 // Publish passes a message of the host's own to subscribers, at QoS 0 and after
 // what was passed before; a retained one also to those that come later. The
-// pipeline does not see it. It does not block: ErrBusy says that the way to the
-// subscribers is full, ErrClosed that the broker is closed.
+// pipeline does not see it. It does not block. Errors: ErrBusy, ErrTooLarge and
+// ErrClosed.
 func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
-	return b.hook.fan.publish(outgoing{topic, payload, retain})
+	return b.hook.fan.publish(outgoing{topic: topic, payload: payload, retain: retain})
 }
 
 // Kick ends the connections of a device, whose credential, gateway or Sparkplug

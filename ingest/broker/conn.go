@@ -55,9 +55,14 @@ type conn struct {
 	buffers   *sync.Pool
 	maxPacket int
 	hurry     atomic.Bool
+	// throttledSince is since when the reader waits for its device's quota, in
+	// Unix nanoseconds; 0: it does not.
+	throttledSince atomic.Int64
+	place          place // the gate's
 
 	identity string   // common name of the client's verified certificate
 	admitted bool     // CONNECT was accepted
+	will     *will    // nil: none
 	onEnd    func()   // called after the connection has been served, if set
 	session  *session // nil until mochi has answered the CONNECT
 	keepIdle time.Duration
@@ -67,9 +72,9 @@ type conn struct {
 	large    *[largeBuffer]byte // what buf is, if it is large
 	full     bool               // the last read filled the small buffer
 	pass     int                // bytes left of the packet that is mochi's
-	lastRead time.Time
-	deadline time.Time    // for reading, as it was last set
-	shrunk   atomic.Int32 // how often a large buffer was given back to fall idle
+	quiet    time.Time          // since when nothing has come, while somebody reads
+	deadline time.Time          // for reading, as it was last set
+	shrunk   atomic.Int32       // how often a large buffer was given back to fall idle
 }
 
 func newConn(c net.Conn, buffers *sync.Pool, maxPacket int) *conn {
@@ -205,6 +210,9 @@ func (c *conn) fill() error {
 	c.makeRoom()
 	if c.session != nil {
 		c.session.pause()
+		// Not since the last read: the reader may have waited for room meanwhile,
+		// and what the client has sent since is not read yet.
+		c.quiet = time.Now()
 	}
 	for {
 		c.moveDeadline()
@@ -213,7 +221,6 @@ func (c *conn) fill() error {
 		if n > 0 {
 			c.w += n
 			c.full = c.large == nil && n == len(room)
-			c.lastRead = time.Now()
 			if c.session != nil {
 				c.session.resume()
 			}
@@ -252,10 +259,10 @@ func (c *conn) moveDeadline() {
 	}
 	var want time.Time
 	if c.keepIdle > 0 {
-		want = c.lastRead.Add(c.keepIdle)
+		want = c.quiet.Add(c.keepIdle)
 	}
 	if c.large != nil && c.r == c.w {
-		if soon := c.lastRead.Add(linger); want.IsZero() || soon.Before(want) {
+		if soon := c.quiet.Add(linger); want.IsZero() || soon.Before(want) {
 			want = soon
 		}
 	}
@@ -272,7 +279,7 @@ func (c *conn) idle(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.session == nil || c.large == nil || c.r != c.w {
 		return false
 	}
-	if c.keepIdle > 0 && time.Since(c.lastRead) >= c.keepIdle {
+	if c.keepIdle > 0 && time.Since(c.quiet) >= c.keepIdle {
 		return false
 	}
 	c.giveBack()
@@ -296,7 +303,6 @@ func (c *conn) begin(s *session, keepAliveSeconds uint16) {
 	if keepAliveSeconds > 0 {
 		c.keepIdle = time.Duration(keepAliveSeconds)*time.Second*3/2 + slack
 	}
-	c.lastRead = time.Now()
 	_ = c.SetReadDeadline(time.Time{})
 }
 

@@ -17,6 +17,8 @@ const (
 	refusedTopic
 	refusedSlow
 	refusedPanic
+	refusedSilent
+	lostWill
 	causes
 )
 
@@ -34,6 +36,8 @@ var causeTexts = [causes]struct{ label, line string }{
 	refusedTopic:      {"topic", "MQTT client disconnected: it published to a topic that no client may"},
 	refusedSlow:       {"stalled", "MQTT client disconnected: the server could not take a message within a minute"},
 	refusedPanic:      {"panic", "MQTT connection ended by a panic"},
+	refusedSilent:     {"silent", "MQTT connection refused: too many that have not signed in are open"},
+	lostWill:          {"will_lost", "last will of an MQTT client lost: too many wait for the pipeline"},
 }
 
 // Counters are what the broker has counted since its start, and the connections

@@ -7,8 +7,6 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
-
-	"github.com/fleetwatt/fleetwatt/ingest"
 )
 
 // hook is where mochi hands over: who may connect, who may subscribe to what,
@@ -26,6 +24,7 @@ type hook struct {
 	notices  *notices
 	counts   *counts
 	fan      *fanOut
+	wills    *wills
 
 	running sync.WaitGroup // the janitor
 	stop    chan struct{}
@@ -39,10 +38,11 @@ func newHook(opts Options, server *mqtt.Server) *hook {
 		guard:    newGuard(opts.Now),
 		notices:  &notices{log: opts.Logger, now: opts.Now},
 		counts:   &counts{},
+		wills:    newWills(),
 		stop:     make(chan struct{}),
 	}
 	h.quotas = newQuotas(&h.opts)
-	h.fan = newFanOut(server, opts.Logger, h.counts)
+	h.fan = newFanOut(server, h.sessions, opts.Logger, h.counts)
 	h.ctx, h.quiesce = context.WithCancel(context.Background())
 	return h
 }
@@ -50,10 +50,11 @@ func newHook(opts Options, server *mqtt.Server) *hook {
 // janitorPause is how often the janitor looks around.
 const janitorPause = 5 * time.Second
 
-// start begins the fan-out, and the janitor: who closes stalled connections and
-// logs what notices have held back.
+// start begins the fan-out, the wills, and the janitor: who closes stalled
+// connections and logs what notices have held back.
 func (h *hook) start() {
 	h.fan.start()
+	h.wills.start(h.ctx)
 	h.running.Go(func() {
 		tick := time.NewTicker(janitorPause)
 		defer tick.Stop()
@@ -71,6 +72,8 @@ func (h *hook) start() {
 
 // close ends what start began. It may be called twice, and without start.
 func (h *hook) close() {
+	h.quiesce()
+	h.wills.running.Wait()
 	h.once.Do(func() { close(h.stop) })
 	h.running.Wait()
 	h.fan.close()
@@ -88,8 +91,9 @@ func (h *hook) ID() string { return "fleetwatt-ingest" }
 // Provides lists what the hook takes part in.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed,
-		mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPacketEncode, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWillSent:
+	case mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketProcessed, mqtt.OnConnect, mqtt.OnConnectAuthenticate,
+		mqtt.OnACLCheck, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribed, mqtt.OnSessionEstablished,
+		mqtt.OnDisconnect, mqtt.OnPublish:
 		return true
 	}
 	return false
@@ -139,6 +143,9 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 		return
 	}
 	s.end()
+	if err != nil { // nil: the client has taken its leave
+		h.bequeath(s)
+	}
 	h.quotas.give(s.principal.Device, s.quota)
 	h.opts.Logger.Debug("MQTT client disconnected", "client", cl.ID, "remote", cl.Net.Remote, "err", err)
 }
@@ -157,27 +164,8 @@ func (h *hook) gone(c *conn) {
 	h.OnDisconnect(s.client, packets.ErrMalformedPacket, true)
 }
 
-// OnPacketEncode tells MQTT 5 clients of limits that mochi does not tell.
-func (h *hook) OnPacketEncode(_ *mqtt.Client, pk packets.Packet) packets.Packet {
-	if pk.FixedHeader.Type == packets.Connack && pk.ReasonCode == 0 {
-		pk.Properties.MaximumPacketSize = uint32(h.opts.MaxPacket)
-		pk.Properties.TopicAliasMaximum = maxAliases
-	}
-	return pk
-}
-
-// OnSubscribe makes the filters beyond the limit such as mochi refuses.
-func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
-	room := h.opts.MaxSubscriptions - cl.State.Subscriptions.Len()
-	for i := max(room, 0); i < len(pk.Filters); i++ {
-		pk.Filters[i].Filter = ""
-	}
-	return pk
-}
-
-// OnACLCheck decides on subscriptions, and on deliveries to them: what a client
-// may read may have changed since it subscribed. What it may publish is decided
-// elsewhere.
+// OnACLCheck decides on subscriptions. Deliveries to them are checked again, and
+// what a client may publish is decided elsewhere.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	if write {
 		return true
@@ -186,42 +174,8 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	return ok && s.rights.read(topic)
 }
 
-// OnSubscribed notes that there may be somebody to pass messages on to.
-func (h *hook) OnSubscribed(*mqtt.Client, packets.Packet, []byte) { h.fan.generation.Add(1) }
-
-// OnUnsubscribed notes that there may be nobody any more. mochi calls it for
-// each client that goes.
-func (h *hook) OnUnsubscribed(_ *mqtt.Client, pk packets.Packet) {
-	if len(pk.Filters) > 0 {
-		h.fan.generation.Add(1)
-	}
-}
-
 // OnPublish refuses what a client publishes: a session has it already, and mochi
-// does not see it. The host's own messages go on.
-func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	if cl.Net.Inline {
-		return pk, nil
-	}
+// does not see it.
+func (h *hook) OnPublish(_ *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	return pk, packets.ErrRejectPacket
-}
-
-// OnPublishDropped counts a message that a subscriber was too slow for.
-func (h *hook) OnPublishDropped(*mqtt.Client, packets.Packet) { h.counts.dropped.Add(1) }
-
-// OnWillSent stores the last will of a client that went without a word. mochi
-// has passed it to subscribers already.
-func (h *hook) OnWillSent(cl *mqtt.Client, pk packets.Packet) {
-	s, ok := sessionOf(cl)
-	if !ok {
-		return
-	}
-	t := s.rights.topic(string([]byte(pk.TopicName)), h.opts.SubmitSparkplug != nil)
-	err := s.submitter(t)(h.ctx, ingest.Message{
-		Topic: t.name, Payload: pk.Payload, ReceivedMS: h.opts.Now().UnixMilli(), Principal: s.principal,
-		Done: func(ingest.Outcome) {},
-	})
-	if err != nil {
-		h.opts.Logger.Debug("last will not stored", "topic", pk.TopicName, "err", err)
-	}
 }

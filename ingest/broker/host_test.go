@@ -132,7 +132,7 @@ func TestUnheardIsNotPassed(t *testing.T) {
 		t.Fatal("not subscribed")
 	}
 	for range 5 * maxFanOut {
-		b.hook.sessions.only(ref(t, "station/edge")).settle(&topic{name: "spBv1.0/G/NDATA/E", passed: true}, nil, 0, 0, false, "")
+		b.hook.sessions.only(ref(t, "station/edge")).settle(&topic{name: "spBv1.0/G/NDATA/E", passed: true}, nil, 0, 0, false, ingest.Outcome{})
 	}
 	if got := b.Dropped(); got != 0 {
 		t.Errorf("got %d dropped, want 0", got)

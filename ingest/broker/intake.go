@@ -5,7 +5,6 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest"
 )
 
@@ -39,6 +38,7 @@ type intake struct {
 type topic struct {
 	name      string
 	sparkplug bool // the message is the Sparkplug host's
+	fleet     bool // it is one of fleet/v1
 	passed    bool // subscribers get it
 	retained  bool // and it is kept for those that come later, if its sender asks
 	foreign   bool // not the session's to publish to; the pipeline may not know
@@ -63,7 +63,7 @@ func (s *session) publish(flags byte, body []byte, own bool) error {
 	}
 	s.intake.messages++
 	s.intake.bytes += uint64(len(body))
-	if err := s.quota.wait(s.lives(), len(body), s.hook.counts); err != nil {
+	if err := s.quota.wait(s.lives(), len(body), s.hook.counts, &s.conn.throttledSince); err != nil {
 		return errEnded
 	}
 	if s.hook.ctx.Err() != nil {
@@ -101,26 +101,38 @@ func (s *session) message(p *publish, t *topic) ingest.Message {
 		ReceivedMS:  s.intake.now,
 		Redelivered: p.dup,
 		Principal:   s.principal,
-		Done:        func(o ingest.Outcome) { s.settle(t, payload, id, qos, retain, o.Refused) },
+		Done:        func(o ingest.Outcome) { s.settle(t, payload, id, qos, retain, o) },
 	}
 }
 
 // settle acknowledges a committed publish and passes it on. It is called by the
 // committer, and does not block.
-func (s *session) settle(t *topic, payload []byte, id uint16, qos byte, retain bool, refused wire.Reason) {
+func (s *session) settle(t *topic, payload []byte, id uint16, qos byte, retain bool, o ingest.Outcome) {
 	var reason byte
-	switch {
-	case refused != "" || t.foreign:
+	if o.Refused != "" || t.foreign {
 		reason = packets.ErrNotAuthorized.Code
 		s.hook.counts.publishesRefused.Add(1)
-	case t.passed && (retain && t.retained || s.hook.fan.heard(t)):
-		s.hook.fan.pass(outgoing{t.name, payload, retain && t.retained})
 	}
+	s.passOn(t, payload, retain, o)
 	if qos == 0 {
 		s.release(1)
 		return
 	}
 	s.acknowledge(id, qos, reason)
+}
+
+// passOn passes a committed message to subscribers, unless it is its sender's
+// alone: refused, or all of it in quarantine. What the store makes of a message
+// is nothing to subscribers of other protocols.
+func (s *session) passOn(t *topic, payload []byte, retain bool, o ingest.Outcome) {
+	useless := t.fleet && o.Records > 0 && o.Quarantined >= o.Records
+	if o.Refused != "" || t.foreign || !t.passed || useless {
+		return
+	}
+	retain = retain && t.retained
+	if retain || s.hook.fan.heard(t) {
+		s.hook.fan.pass(outgoing{t.name, payload, retain, s.client.ID})
+	}
 }
 
 // topic finds the publish's topic among those of the session.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,13 +31,14 @@ func TestQuota(t *testing.T) {
 			t.Fatal("connections of a device must share a quota, and devices must not")
 		}
 		counts := &counts{}
+		var since atomic.Int64
 		began := time.Now()
 		for i := range 25 { // 5 at once, 20 at 10 a second
 			q := first
 			if i%2 == 1 {
 				q = second
 			}
-			if err := q.wait(t.Context(), 1, counts); err != nil {
+			if err := q.wait(t.Context(), 1, counts, &since); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -48,7 +50,7 @@ func TestQuota(t *testing.T) {
 		}
 		began = time.Now()
 		for range 2 { // 4,000 bytes at once, 4,000 at 1,000 a second
-			if err := other.wait(t.Context(), 4000, counts); err != nil {
+			if err := other.wait(t.Context(), 4000, counts, &since); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -57,8 +59,38 @@ func TestQuota(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := other.wait(ctx, 4000, counts); err == nil {
+		if err := other.wait(ctx, 4000, counts, &since); err == nil {
 			t.Error("the wait did not end with its context")
+		}
+	})
+}
+
+// Connections that end while they wait take nothing from the device.
+func TestQuotaIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qs := newQuotas(&Options{MessagesPerSecond: 1, MessageBurst: 1, BytesPerSecond: 10, ByteBurst: 10})
+		q := qs.take(ref(t, "station/a"))
+		wait := func(ctx context.Context) error { return q.wait(ctx, 10, &counts{}, new(atomic.Int64)) }
+		if err := wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var ending sync.WaitGroup
+		for i := range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i+1)*10*time.Millisecond)
+			defer cancel()
+			ending.Go(func() {
+				if wait(ctx) == nil {
+					t.Error("it did not wait")
+				}
+			})
+		}
+		ending.Wait()
+		if err := wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(began); got > 1100*time.Millisecond {
+			t.Errorf("after 20 that did not wait to the end, the next took %v, want 1 s", got)
 		}
 	})
 }
@@ -69,7 +101,7 @@ func TestQuotaIsRemembered(t *testing.T) {
 		qs := newQuotas(&Options{MessagesPerSecond: 1, MessageBurst: 10})
 		a := ref(t, "station/a")
 		q := qs.take(a)
-		_ = q.wait(t.Context(), 1, &counts{})
+		_ = q.wait(t.Context(), 1, &counts{}, new(atomic.Int64))
 		qs.give(a, q)
 		if qs.take(a) != q {
 			t.Error("a spent quota was forgotten")
@@ -79,7 +111,7 @@ func TestQuotaIsRemembered(t *testing.T) {
 		for i := range 1000 {
 			r := devices.Ref{Kind: devices.KindStation, ID: fmt.Sprint(i)}
 			q := qs.take(r)
-			_ = q.wait(t.Context(), 1, &counts{})
+			_ = q.wait(t.Context(), 1, &counts{}, new(atomic.Int64))
 			qs.give(r, q)
 			time.Sleep(time.Second)
 		}

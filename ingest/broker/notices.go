@@ -64,7 +64,7 @@ func (c cause) level() slog.Level {
 	switch c {
 	case refusedPanic:
 		return slog.LevelError
-	case refusedFull, refusedSlow:
+	case refusedFull, refusedSlow, refusedSilent, lostWill:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -152,6 +152,9 @@ func parsePubrel(body []byte) (id uint16, goesOn bool, err error) {
 	return binary.BigEndian.Uint16(body), goesOn, nil
 }
 
+// ackSize is the most bytes that appendAck appends.
+const ackSize = 5
+
 // appendAck encodes a PUBACK, PUBREC or PUBCOMP (MQTT 3.1.1 §3.4, §3.5, §3.7;
 // MQTT 5 the same: reason code and properties may be left out for success, and
 // the properties alone otherwise).

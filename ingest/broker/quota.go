@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,44 +16,60 @@ import (
 // waits, and with it the reading of its connection: the network pushes back, and
 // the device keeps what it has.
 type quota struct {
-	messages *rate.Limiter // nil: no limit
-	bytes    *rate.Limiter // nil: no limit
+	messages *rate.Limiter
+	bytes    *rate.Limiter
+	// turn is full while somebody reserves and waits. Only the last reservation
+	// can be given back whole: so there is never more than one, and a connection
+	// that ends while it waits costs the others nothing.
+	turn chan struct{}
 
 	users int // sessions; with the lock of quotas
 }
 
-// wait takes one message of n bytes, when there is room for it. Error: the
-// context's. n is at most the burst of bytes.
-func (q *quota) wait(ctx context.Context, n int, counts *counts) error {
+// wait takes one message of n bytes, when there is room for it. While it waits,
+// since says since when, in Unix nanoseconds. Error: the context's, and then
+// nothing is taken. n is at most the burst of bytes.
+func (q *quota) wait(ctx context.Context, n int, counts *counts, since *atomic.Int64) error {
 	if q == nil {
 		return nil
 	}
-	delay := max(reserve(q.messages, 1), reserve(q.bytes, n))
+	select {
+	case q.turn <- struct{}{}:
+	default:
+		since.Store(time.Now().UnixNano())
+		defer since.Store(0)
+		select {
+		case q.turn <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer func() { <-q.turn }()
+	now := time.Now()
+	messages, bytes := q.messages.ReserveN(now, 1), q.bytes.ReserveN(now, min(n, q.bytes.Burst()))
+	delay := max(messages.DelayFrom(now), bytes.DelayFrom(now))
 	if delay <= 0 {
 		return nil
 	}
 	counts.throttled.Add(1)
+	since.CompareAndSwap(0, now.UnixNano())
+	defer since.Store(0)
 	t := time.NewTimer(delay)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
+		messages.Cancel()
+		bytes.Cancel()
 		return ctx.Err()
 	}
-}
-
-func reserve(l *rate.Limiter, n int) time.Duration {
-	if l == nil || n == 0 {
-		return 0
-	}
-	return l.ReserveN(time.Now(), min(n, l.Burst())).Delay()
 }
 
 // spent reports whether something of the burst is gone, so that the quota has
 // to be remembered although nobody uses it.
 func (q *quota) spent() bool {
-	low := func(l *rate.Limiter) bool { return l != nil && l.Tokens() < float64(l.Burst()) }
+	low := func(l *rate.Limiter) bool { return l.Limit() != rate.Inf && l.Tokens() < float64(l.Burst()) }
 	return low(q.messages) || low(q.bytes)
 }
 
@@ -91,14 +109,16 @@ func (qs *quotas) take(ref devices.Ref) *quota {
 }
 
 func (o *Options) quota() *quota {
-	q := &quota{}
-	if o.MessagesPerSecond > 0 {
-		q.messages = rate.NewLimiter(rate.Limit(o.MessagesPerSecond), o.MessageBurst)
+	limiter := func(perSecond float64, burst int) *rate.Limiter {
+		if perSecond <= 0 {
+			return rate.NewLimiter(rate.Inf, math.MaxInt)
+		}
+		return rate.NewLimiter(rate.Limit(perSecond), burst)
 	}
-	if o.BytesPerSecond > 0 {
-		q.bytes = rate.NewLimiter(rate.Limit(o.BytesPerSecond), o.ByteBurst)
+	return &quota{
+		messages: limiter(o.MessagesPerSecond, o.MessageBurst), bytes: limiter(o.BytesPerSecond, o.ByteBurst),
+		turn: make(chan struct{}, 1),
 	}
-	return q
 }
 
 func (qs *quotas) give(ref devices.Ref, q *quota) {

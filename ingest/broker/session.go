@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -12,8 +13,14 @@ import (
 	"github.com/fleetwatt/fleetwatt/ingest"
 )
 
-// session is one connection: who it is, and the acknowledgements on their way
-// to it. They are written by a goroutine of the session's own, so that a client
+// maxAnswers bounds the answers that wait to be written, in bytes, beside those
+// that MaxUnacked bounds.
+const maxAnswers = 64 << 10
+
+var errUnread = errors.New("the client does not read its answers")
+
+// session is one connection: who it is, and what is on its way to it:
+// acknowledgements and deliveries. They are written by a goroutine of the session's own, so that a client
 // that does not read holds up nobody else; it lives only while there is
 // something to write.
 type session struct {
@@ -25,6 +32,7 @@ type session struct {
 	version   byte
 	quota     *quota // nil: no limit
 	intake    intake
+	greetings []greeting // of the SUBSCRIBE that is being processed
 
 	unacked atomic.Int32 // taken from the client, acknowledgement not yet written
 	waiting atomic.Bool  // the reader waits for unacked to fall
@@ -33,6 +41,7 @@ type session struct {
 	changed sync.Cond
 	out     []byte              // acknowledgements to write
 	acks    int32               // how many publishes they settle
+	mail    mailbox             // deliveries to write
 	due     map[uint16]struct{} // packet ids whose PUBREC was sent and whose PUBREL has not come
 	writing bool                // there is a goroutine in write
 	ended   bool
@@ -104,6 +113,11 @@ func (s *session) send(kind byte, id uint16, reason byte) {
 		s.out = make([]byte, 0, 64)
 	}
 	s.out = appendAck(s.out, kind, id, reason, s.version)
+	s.wake()
+}
+
+// wake sees that somebody writes. It needs the lock.
+func (s *session) wake() {
 	if !s.writing {
 		s.writing = true
 		go s.write()
@@ -122,6 +136,8 @@ func (s *session) pubrel(body []byte) error {
 	delete(s.due, id)
 	switch {
 	case s.ended || !goesOn:
+	case len(s.out) > maxAnswers+ackSize*s.hook.opts.MaxUnacked:
+		return errUnread
 	case expected:
 		s.send(packets.Pubcomp, id, 0)
 	default:
@@ -137,36 +153,47 @@ func (s *session) owed() int {
 	return len(s.due)
 }
 
-// write sends acknowledgements until none is due; all that have gathered go out
-// in one write.
+// write sends what is due until nothing is: first the acknowledgements, all that
+// have gathered in one write, then the deliveries.
 func (s *session) write() {
 	var buf []byte
 	for {
 		s.mu.Lock()
-		if len(s.out) == 0 {
+		if len(s.out) == 0 && len(s.mail.packets) == 0 {
 			s.out, s.writing = nil, false
 			s.changed.Broadcast()
 			s.mu.Unlock()
 			return
 		}
 		buf, s.out = s.out, buf[:0]
-		n := s.acks
+		acks := s.acks
 		s.acks = 0
+		chunk, mails, size := buf, 0, 0
+		if len(buf) == 0 {
+			chunk, mails, size = s.mail.take(buf)
+		}
 		s.mu.Unlock()
 
 		s.client.Lock()
-		_, err := s.conn.Write(buf)
+		_, err := s.conn.Write(chunk)
 		s.client.Unlock()
+		if mails > 0 && len(chunk) <= writeChunk {
+			buf = chunk // it may have grown
+		}
 		if err != nil {
 			s.client.Stop(err)
 			s.end()
-			s.mu.Lock()
-			s.out = nil
-			s.mu.Unlock()
-			continue
 		}
-		s.hook.counts.acknowledged.Add(uint64(n))
-		s.release(n)
+		s.mu.Lock()
+		s.mail.give(mails, size)
+		if err != nil {
+			s.out, s.mail = nil, mailbox{}
+		}
+		s.mu.Unlock()
+		if err == nil {
+			s.hook.counts.acknowledged.Add(uint64(acks))
+			s.release(acks)
+		}
 	}
 }
 
@@ -183,11 +210,14 @@ func (s *session) fail(err error) error {
 	return err
 }
 
-// end wakes everyone who waits on the session. What is due is still written.
+// end wakes everyone who waits on the session. Acknowledgements that are due are
+// still written.
 func (s *session) end() {
 	s.conn.hurry.Store(true)
+	_ = s.conn.SetWriteDeadline(time.Now().Add(farewellTimeout)) // of the write under way
 	s.mu.Lock()
 	s.ended = true
+	s.mail.packets = nil
 	s.changed.Broadcast()
 	s.mu.Unlock()
 }

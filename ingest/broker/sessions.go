@@ -17,12 +17,17 @@ const maxStall = time.Minute
 
 var errStalled = errors.New("the server could not take a message within a minute")
 
+// maxThrottled is how long a connection may wait for its device's quota and keep
+// its place from a new one. Nobody reads it meanwhile: its client may be gone.
+const maxThrottled = 5 * time.Second
+
 // sessions are those that are signed in, and the clients by their device: these
 // from their CONNECT on, so that no rush of them slips past a limit.
 type sessions struct {
 	mu       sync.Mutex
 	all      map[*session]*stall
-	byDevice map[devices.Ref]map[*mqtt.Client]struct{}
+	byID     map[string]*session
+	byDevice map[devices.Ref]map[*mqtt.Client]*conn
 }
 
 // stall is what the janitor saw of a session.
@@ -32,7 +37,10 @@ type stall struct {
 }
 
 func newSessions() *sessions {
-	return &sessions{all: make(map[*session]*stall), byDevice: make(map[devices.Ref]map[*mqtt.Client]struct{})}
+	return &sessions{
+		all: make(map[*session]*stall), byID: make(map[string]*session),
+		byDevice: make(map[devices.Ref]map[*mqtt.Client]*conn),
+	}
 }
 
 func (ss *sessions) len() int {
@@ -41,24 +49,42 @@ func (ss *sessions) len() int {
 	return len(ss.all)
 }
 
+// find returns the session with a client id; nil where there is none.
+func (ss *sessions) find(id string) *session {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.byID[id]
+}
+
 // admit gives a client one of the places of its device. One that has its id, and
-// whose place it will take, does not count.
-func (ss *sessions) admit(cl *mqtt.Client, ref devices.Ref, limit int) bool {
+// whose place it will take, does not count. Where all are taken, it takes that of
+// the connection that has waited longest for the quota, if that is long enough.
+func (ss *sessions) admit(cl *mqtt.Client, c *conn, ref devices.Ref, limit int, now time.Time) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	others := 0
-	for other := range ss.byDevice[ref] {
-		if other.ID != cl.ID {
-			others++
+	var oldest *mqtt.Client
+	longest := now.Add(-maxThrottled).UnixNano()
+	for other, oc := range ss.byDevice[ref] {
+		if other.ID == cl.ID {
+			continue
+		}
+		others++
+		if since := oc.throttledSince.Load(); since != 0 && since <= longest {
+			oldest, longest = other, since
 		}
 	}
 	if others >= limit {
-		return false
+		if oldest == nil {
+			return false
+		}
+		delete(ss.byDevice[ref], oldest)
+		oldest.Stop(packets.ErrQuotaExceeded)
 	}
 	if ss.byDevice[ref] == nil {
-		ss.byDevice[ref] = make(map[*mqtt.Client]struct{})
+		ss.byDevice[ref] = make(map[*mqtt.Client]*conn)
 	}
-	ss.byDevice[ref][cl] = struct{}{}
+	ss.byDevice[ref][cl] = c
 	return true
 }
 
@@ -76,6 +102,7 @@ func (ss *sessions) add(s *session) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.all[s] = &stall{}
+	ss.byID[s.client.ID] = s
 }
 
 // remove reports whether the session was there.
@@ -84,6 +111,9 @@ func (ss *sessions) remove(s *session) bool {
 	defer ss.mu.Unlock()
 	_, ok := ss.all[s]
 	delete(ss.all, s)
+	if ss.byID[s.client.ID] == s {
+		delete(ss.byID, s.client.ID)
+	}
 	return ok
 }
 

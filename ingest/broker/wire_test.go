@@ -152,6 +152,53 @@ func TestKeepAlive(t *testing.T) {
 	alive.ping()
 }
 
+// A client that pings in time is not cut off because the server has made its
+// reader wait for longer than the keep-alive.
+func TestKeepAliveAfterBackPressure(t *testing.T) {
+	p := newPipe(false)
+	b := start(t, p, func(o *Options) { o.MaxUnacked = 1 })
+	c := dialRaw(t, b.Addr(), nil, 4)
+	c.write(connectPacket(4, "c", "s1", "one", 1))
+	if _, ok := c.answer(packets.Connack); !ok {
+		t.Fatal("not connected")
+	}
+	c.write(append(publishPacketWith(4, own, 1, ""), publishPacketWith(4, own, 2, "")...))
+	m := p.wait(t, 1)[0] // the second waits for room
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < 3*time.Second; <-tick.C {
+		c.write([]byte{0xC0, 0})
+	}
+	m.Done(ingest.Outcome{})
+	for _, want := range []byte{packets.Puback, packets.Pingresp} {
+		if _, ok := c.answer(want); !ok {
+			t.Fatalf("the connection ended before packet %#x", want)
+		}
+	}
+}
+
+// Who sends PUBRELs and reads no answer does not make the server remember
+// without end.
+func TestPubrelFlood(t *testing.T) {
+	b := start(t, newPipe(true), func(o *Options) { o.MaxUnacked = 10 })
+	c := rawSession(t, b, 5)
+	connected(t, b, 1)
+	s := b.hook.sessions.only(ref(t, "station/s1"))
+	flood := bytes.Repeat([]byte{0x62, 2, 0, 5}, 10_000)
+	for {
+		_, err := c.conn.Write(flood)
+		s.mu.Lock()
+		got := len(s.out)
+		s.mu.Unlock()
+		if most := maxAnswers + 11*ackSize; got > most {
+			t.Fatalf("%d bytes of answers wait, want at most %d", got, most)
+		}
+		if err != nil {
+			return // the connection was ended
+		}
+	}
+}
+
 // A large message in the middle of small ones.
 func TestLargePublish(t *testing.T) {
 	p := newPipe(true)
