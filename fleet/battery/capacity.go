@@ -183,7 +183,7 @@ func dischargeFrom(samples []Sample, onset, end int, ratings Ratings, rules Rule
 		first = c.CapacityAh * socStdErrPct / left
 	}
 	c.StdErrAh = math.Hypot(first, edgeAh(samples[end-1], samples[end]))
-	return c, c.ChargeAh > 0
+	return c, c.ChargeAh > 0 && left > 0 // a gauge that fell from full to nothing tells nothing
 }
 
 // edgeAh is the standard deviation of the charge at a step of the current whose

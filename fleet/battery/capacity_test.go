@@ -256,3 +256,19 @@ func TestAssess(t *testing.T) {
 		})
 	}
 }
+
+// A gauge that falls from full to nothing with the first load gives no capacity,
+// which would be endless.
+func TestCapacityOfAGaugeThatFalls(t *testing.T) {
+	s := []Sample{
+		{TS: 0, VoltageV: 54, SoCPct: 100, TemperatureC: 25},
+		{TS: 1000, VoltageV: 50, CurrentA: -10, SoCPct: 0, TemperatureC: 25},
+		{TS: 901_000, VoltageV: 40, CurrentA: -10, SoCPct: 0, TemperatureC: 25},
+		{TS: 902_000, VoltageV: 44, SoCPct: 0, TemperatureC: 25},
+	}
+	for _, c := range Capacities(s, Ratings{CapacityAh: 10, CutoffVoltageV: 42}, DefaultRules()) {
+		if math.IsInf(c.CapacityAh, 0) || math.IsNaN(c.CapacityAh) {
+			t.Errorf("got %+v", c)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // CohortVersion names the rules of Cohorts and Outliers.
-const CohortVersion = "cohort/1"
+const CohortVersion = "cohort/2"
 
 // Member is a battery's state of health at one age.
 type Member struct {
@@ -80,9 +80,11 @@ type Outlier struct {
 }
 
 // Outliers lists the batteries whose modified z-score, (x − median)/(1.4826·MAD),
-// is beyond 3.5 (Iglewicz & Hoaglin 1993), the worst first. A cohort of less than
-// five says nothing. The spread is taken to be 0.5 % at least, so that
-// batteries that are nearly the same don't make outliers of each other.
+// is beyond 3.5 (Iglewicz & Hoaglin 1993), the worst first, once for each such
+// point. Median and MAD are of the batteries, each of which counts once, with the
+// mean of its points; a cohort of less than five batteries says nothing. The spread
+// is taken to be 0.5 % at least, so that batteries that are nearly the same don't
+// make outliers of each other.
 func Outliers(members []Member) []Outlier {
 	const beyond, leastSpread, leastMembers = 3.5, 0.5, 5
 	groups := map[cohort][]Member{}
@@ -91,12 +93,16 @@ func Outliers(members []Member) []Outlier {
 	}
 	out := []Outlier{}
 	for c, group := range groups {
-		if len(group) < leastMembers {
+		points := map[string][]float64{}
+		for _, m := range group {
+			points[m.ID] = append(points[m.ID], m.SoHPct)
+		}
+		if len(points) < leastMembers {
 			continue
 		}
-		v := make([]float64, len(group))
-		for k, m := range group {
-			v[k] = m.SoHPct
+		var v []float64
+		for _, p := range points {
+			v = append(v, sum(p)/float64(len(p)))
 		}
 		mid := median(v)
 		sd := max(leastSpread, spread(v, mid))

@@ -38,8 +38,9 @@ type Degradation struct {
 	Learned    float64 `json:"learned"`
 	ResidualSD float64 `json:"residual_sd"` // of the points around the fit, robust
 
-	cov [4][4]float64
-	now Ageing
+	cov   [4][4]float64
+	now   Ageing
+	rules DegradationRules
 }
 
 // Estimate is a number with its standard error.
@@ -73,6 +74,9 @@ func DefaultDegradationRules() DegradationRules {
 // Data Analysis, §14.8), with Huber's weights against outliers. Neither loss is
 // ever a gain.
 //
+// The shape of each loss over time is the law's. A battery that fades in another
+// shape strays from the fit, which ResidualSD shows; Foresee fits the shape too.
+//
 // Both losses mostly grow together, so their split leans on the law longer than
 // their sum does; the standard errors say how much.
 func FitDegradation(points []HealthPoint, m AgeingModel, r DegradationRules) Degradation {
@@ -99,7 +103,7 @@ func FitDegradation(points []HealthPoint, m AgeingModel, r DegradationRules) Deg
 	d.cov[0][0] += r.BiasErr * r.BiasErr
 	d.ResidualSD = residualSD(points, beta)
 	d.ok()
-	d.now = newest.Expected
+	d.now, d.rules = newest.Expected, r
 	estimates := [3]Estimate{}
 	for k := range estimates {
 		estimates[k] = Estimate{beta[k], math.Sqrt(d.cov[k][k])}

@@ -1,9 +1,12 @@
 package battery
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // EfficiencyVersion names the rules of RoundTrip.
-const EfficiencyVersion = "efficiency/1"
+const EfficiencyVersion = "efficiency/2"
 
 // ClosedLoops names efficiency over loops of the state of charge.
 const ClosedLoops Method = "closed_soc_loops"
@@ -27,8 +30,13 @@ const MinLoopPct = 20
 // Loops finds the closed loops in samples, which ascend by time: the whole
 // rainflow cycles of the state of charge of a depth of 20 % or more, each from
 // the turn it begins at to the crossing of that same level, with no gap longer
-// than rules.MaxGapS on the way. They ascend by To.
+// than rules.MaxGapS on the way. They ascend by To. A sample that has no voltage or
+// current is passed over.
 func Loops(samples []Sample, rules Rules) []Loop {
+	lacks := func(s Sample) bool { return math.IsNaN(s.VoltageV) || math.IsNaN(s.CurrentA) }
+	if slices.ContainsFunc(samples, lacks) {
+		samples = slices.DeleteFunc(slices.Clone(samples), lacks)
+	}
 	cum := make([]Loop, len(samples)) // what went in and out up to each sample
 	holes := make([]int, len(samples))
 	var found []Loop

@@ -161,6 +161,11 @@ func TestRoundTrip(t *testing.T) {
 	// A gap on the way leaves the loops that it broke out.
 	cut := append([]Sample{}, s[:200]...)
 	cut = append(cut, s[260:]...)
+	mute := append([]Sample{}, s...)
+	mute[len(s)/3].VoltageV, mute[len(s)/2].CurrentA = math.NaN(), math.NaN()
+	if holed := RoundTrip(Loops(mute, DefaultRules())); !holed.OK() || !(math.Abs(*holed.RoundTripPct-*got.RoundTripPct) < 0.4) || !(*holed.CoulombicPct > 90) {
+		t.Errorf("with a sample without voltage: got %+v", holed)
+	}
 	if less := Loops(cut, DefaultRules()); len(less) >= len(loops) {
 		t.Errorf("got %d loops with a gap, %d without", len(less), len(loops))
 	}

@@ -97,6 +97,20 @@ func TestCohortsAndOutliers(t *testing.T) {
 	if len(out) != 2 || out[0].ID != "bad" || out[0].SoHPct != 80 || out[0].Score > -10 {
 		t.Errorf("got %+v, want the bad one's two points", out)
 	}
+	var one []Member
+	for k := range 20 {
+		one = append(one, Member{"one", day(2025, 3), 400, 95 - 10*float64(k/19)})
+	}
+	if out := Outliers(one); len(out) != 0 {
+		t.Errorf("got %+v of one battery, want none: it is no cohort", out)
+	}
+	// One battery that is measured often is not what the others are held against.
+	for k := range 4 {
+		one = append(one, Member{fmt.Sprintf("b%d", k), day(2025, 3), 400, 85 + float64(k)})
+	}
+	if out := Outliers(one); len(out) == 0 || out[len(out)-1].ID != "one" {
+		t.Errorf("got %+v, want the battery of many points", out)
+	}
 }
 
 func TestSchedule(t *testing.T) {

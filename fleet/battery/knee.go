@@ -3,7 +3,7 @@ package battery
 import "math"
 
 // KneeVersion names the rules of FindKnee.
-const KneeVersion = "knee/1"
+const KneeVersion = "knee/2"
 
 // BaconWatts names how a knee is found.
 const BaconWatts Method = "bacon_watts"
@@ -23,6 +23,9 @@ type KneeRules struct {
 	// its onset, as a ratio; MinDrop the least loss over the whole curve, as a
 	// share of the first value. Below either, what bends is noise.
 	MinBend, MinDrop float64
+	// KeepOutliers takes every value as it is, as the published method does. One
+	// glitch then moves the knee by tens of cycles, and may end the life.
+	KeepOutliers bool
 }
 
 // DefaultKneeRules end life at 80 % of the first capacity.
@@ -51,13 +54,18 @@ type Knee struct {
 // to which the model of Bacon & Watts is fitted with one transition, the knee
 // point, and with two, the first of which is the onset. Each fit is the best
 // there is, as all but one or two of its parameters are linear; X is rounded to
-// whole steps, as cycles are.
+// whole steps, as cycles are. Outliers are left out first, and a knee counts as
+// found only where the points tell the bend from a straight line beyond their
+// noise. A knee that is found is passed: none is foretold.
 //
 // Example: cell b2c2 of Severson et al. (2019) has its onset at 282.7, its knee
 // at 345.3 and reaches 80 % of its first capacity at 447 cycles. The published
 // 280.8 and 344.7 are where a general solver of the same fits stopped.
 func FindKnee(points []LifePoint, r KneeRules) Knee {
 	k := Knee{Basis: basis(BaconWatts, KneeVersion)}
+	if points = finite(points); !r.KeepOutliers {
+		points = clean(points)
+	}
 	k.Count = len(points)
 	if len(points) < max(r.MinPoints, 4) {
 		k.lacking("too few measurements of capacity to tell a knee from noise")
@@ -92,7 +100,7 @@ func FindKnee(points []LifePoint, r KneeRules) Knee {
 	point := kinks.one()
 	onset, _ := kinks.two()
 	k.Bend = bend(u, curve, onset, point)
-	if onset >= point || k.Bend < r.MinBend {
+	if onset >= point || k.Bend < r.MinBend || !bends(points, x[0]+point*span) {
 		return k
 	}
 	k.Found = true

@@ -75,7 +75,9 @@ func TestKneesOfPublishedCells(t *testing.T) {
 	cells := matrCells(t)
 	worst := 0.0
 	for cell, w := range want {
-		got := FindKnee(cells[cell], DefaultKneeRules())
+		published := DefaultKneeRules()
+		published.KeepOutliers = true
+		got := FindKnee(cells[cell], published)
 		if !got.Found {
 			t.Errorf("%s: got no knee: %+v", cell, got)
 			continue
@@ -94,6 +96,11 @@ func TestKneesOfPublishedCells(t *testing.T) {
 			u[i] = (x[i] - x[0]) / span
 		}
 		curve, _ := smooth(u, y)
+		// Without the outliers they are the same to 5 cycles, but for b2c12, whose 1.489 Ah in
+		// cycle 253, between 1.014 and 1.012, drew the published knee 12 cycles back.
+		if clean := FindKnee(cells[cell], DefaultKneeRules()); !clean.Found || cell != "b2c12" && math.Abs(*clean.Point-w.Point) > 5 {
+			t.Errorf("%s: without outliers got %+v, want a knee at %.1f", cell, clean, w.Point)
+		}
 		k := newKinked(u, curve)
 		if ours, ref := k.rss((*got.Point-x[0])/span), k.rss((w.Point-x[0])/span); ours > ref*(1+1e-9) {
 			t.Errorf("%s: the sum of squares is %g at our knee and %g at the reference's", cell, ours, ref)
@@ -113,7 +120,73 @@ func TestKneesOfAllCells(t *testing.T) {
 	}
 }
 
-// A knee made here is found; lines and slowing fades have none, noise or not.
+// A knee made here is found; a line, a slowing fade and a flat battery have one in
+// at most one of 30 cases, with noise of up to 2 % of the capacity, whether it has
+// a memory or not.
+func TestKneesInNoise(t *testing.T) {
+	tests := []struct {
+		name string
+		f    func(float64) float64
+	}{
+		{"line", func(x float64) float64 { return 1 - 0.0003*x }},
+		{"square root", func(x float64) float64 { return 1 - 0.005*math.Sqrt(x) }},
+		{"2 % lost", func(x float64) float64 { return 1 - 0.02*x/600 }},
+		{"flat", func(float64) float64 { return 1 }},
+	}
+	const runs = 30
+	for _, tt := range tests {
+		for _, noise := range []float64{0.005, 0.02} {
+			for _, memory := range []float64{0, 0.8} {
+				for _, n := range []int{100} {
+					rng := rand.New(rand.NewPCG(uint64(n), 3))
+					found := 0
+					for range runs {
+						e := 0.0
+						var points []LifePoint
+						for k := range n {
+							x := float64(k) * 600 / float64(n)
+							e = memory*e + math.Sqrt(1-memory*memory)*rng.NormFloat64()
+							points = append(points, LifePoint{x, tt.f(x) + noise*e})
+						}
+						if FindKnee(points, DefaultKneeRules()).Found {
+							found++
+						}
+					}
+					if found > 1 {
+						t.Errorf("%s, noise %g, memory %g: got %d knees of %d measurements in %d", tt.name, noise, memory, found, n, runs)
+					}
+				}
+			}
+		}
+	}
+}
+
+// An outlier or a value that is no number moves neither the knee nor the end of
+// life by more than two cycles.
+func TestKneeAgainstOutliers(t *testing.T) {
+	cells := matrCells(t)
+	for _, cell := range []string{"b1c0", "b2c2"} {
+		points := cells[cell]
+		want := FindKnee(points, DefaultKneeRules())
+		for _, glitch := range []struct {
+			at    int
+			value float64
+		}{{0, 0}, {200, 0}, {len(points) * 3 / 4, 2}, {10, 1.5}, {50, math.NaN()}, {0, math.Inf(1)}} {
+			dirty := append([]LifePoint(nil), points...)
+			dirty[glitch.at].Value = glitch.value
+			got := FindKnee(dirty, DefaultKneeRules())
+			if !got.Found || math.Abs(*got.Point-*want.Point) > 2 || math.Abs(*got.Onset-*want.Onset) > 2 {
+				t.Errorf("%s with %v: got a knee %+v, want it at %.1f and %.1f", cell, glitch, got, *want.Onset, *want.Point)
+			}
+			if (got.EndOfLife == nil) != (want.EndOfLife == nil) || got.EndOfLife != nil && math.Abs(*got.EndOfLife-*want.EndOfLife) > 2 {
+				t.Errorf("%s with %v: got another end of life", cell, glitch)
+			}
+		}
+	}
+}
+
+// A knee made here is found where it is; lines and slowing fades with little noise
+// have none.
 func TestKneeAgainstTruth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	curve := func(f func(x float64) float64) []LifePoint {

@@ -3,7 +3,7 @@ package battery
 import "math"
 
 // LifeVersion names the rules of RemainingLife.
-const LifeVersion = "life/1"
+const LifeVersion = "life/2"
 
 // WienerPassage names how remaining life is found.
 const WienerPassage Method = "wiener_first_passage"
@@ -23,11 +23,23 @@ type LifeRules struct {
 	// MaxLife bounds what is told, in X; what is longer is told to be at least
 	// that. 0: no bound.
 	MaxLife float64
+	// MaxAhead is how much may be left to lose, as a multiple of the loss over the
+	// points, for anything to be told; 0: no bound. Further ahead a fade of one
+	// shape looks like one of another.
+	MaxAhead float64
 }
 
-// DefaultLifeRules suit state of health as a share, measured with error.
+// tooFar is the reason of what MaxAhead holds back.
+const tooFar = "more is left to lose than the measurements have seen lost, so how the fade goes on is not known"
+
+func (r LifeRules) tooFar(left, seen float64) bool {
+	return r.MaxAhead > 0 && left > r.MaxAhead*seen
+}
+
+// DefaultLifeRules suit state of health as a share, measured with error, and look
+// ahead for one loss as large as that seen.
 func DefaultLifeRules() LifeRules {
-	return LifeRules{EndOfLife: 0.8, MinPoints: 20, Level: 0.9, Noise: true}
+	return LifeRules{EndOfLife: 0.8, MinPoints: 20, Level: 0.9, Noise: true, MaxAhead: 1}
 }
 
 // Life is how much of the life of a battery remains, in X of its points.
@@ -36,12 +48,12 @@ type Life struct {
 	Low       *float64 `json:"low"`         // of the interval; null: not to be told
 	Median    *float64 `json:"median"`      // null: not to be told
 	High      *float64 `json:"high"`        // of the interval; null: no bound
-	Level     float64  `json:"level"`       // of the interval, 0.9 for 5…95 %
+	Level     float64  `json:"level"`       // of the interval, 0.9 for 5…95 %, if the fade goes on as a line
 	EndOfLife float64  `json:"end_of_life"` // value at which life ends
 	Drift     float64  `json:"drift_per_x"` // loss per X
 	Sigma     float64  `json:"sigma"`       // of the loss over an X of 1
 	Ended     bool     `json:"ended"`       // the end of life is reached: what remains is 0
-	// Capped says that a knee was found, behind which the past rate of fade no
+	// Capped says that a knee lies ahead, behind which the past rate of fade no
 	// longer holds, so that the interval was cut.
 	Capped bool `json:"capped_at_knee"`
 }
@@ -55,18 +67,23 @@ type Life struct {
 // of the n steps of loss δ over x (Tang et al. 2014, Energies 7:520). With
 // Noise, the process and the error of measurement are told apart by a Kalman
 // filter, and the present value and the rate are its (Whitmore 1995, Lifetime
-// Data Analysis 1:307).
+// Data Analysis 1:307). Unless the drift is known, it is also taken to be as unsure
+// as the rates of the first and the second half of the loss differ, beyond their
+// errors: this is a line, and a fade may bend; where the second is faster by half the
+// rate, or slower by all of it, nothing is told. Where it bends sharply behind the
+// newest point, as at a knee, what was told before is too long.
 //
 // Example: NASA's B0005, down to 1.4 Ah, seen up to cycle 80, with the drift
 // known and no noise: 40.0 cycles, from 18.9 to 86.3 (5…95 %). It took 45.
 func RemainingLife(points []LifePoint, r LifeRules) Life {
 	l := Life{Basis: basis(WienerPassage, LifeVersion), Level: r.Level, EndOfLife: r.EndOfLife}
+	points = finite(points)
 	l.Count = len(points)
 	if len(points) < max(r.MinPoints, 3) {
 		l.lacking("too few measurements of health to tell how fast it falls")
 		return l
 	}
-	p, ok := wiener(points, r)
+	p, bent, ok := wiener(points, r)
 	if !ok {
 		l.lacking("the measurements of health are all at the same point of life")
 		return l
@@ -80,6 +97,14 @@ func RemainingLife(points []LifePoint, r LifeRules) Life {
 	}
 	if p.drift <= 0 {
 		l.lacking("health has not fallen over the measurements")
+		return l
+	}
+	if r.tooFar(p.distance, p.drift*(points[len(points)-1].X-points[0].X)) {
+		l.lacking(tooFar)
+		return l
+	}
+	if bent {
+		l.lacking("health falls at another rate in the second half of the measurements than in the first, which is no line to draw on")
 		return l
 	}
 	l.ok()
@@ -102,7 +127,25 @@ func (r LifeRules) told(x float64) *float64 {
 }
 
 // wiener estimates the process from the points, whose X ascends.
-func wiener(points []LifePoint, r LifeRules) (passage, bool) {
+// bent says that its halves differ too much to be a line.
+func wiener(points []LifePoint, r LifeRules) (p passage, bent, ok bool) {
+	p, ok = steady(points, r)
+	if !ok || r.DriftKnown {
+		return p, false, ok
+	}
+	middle := len(points) / 2
+	a, okA := steady(points[:middle+1], r)
+	b, okB := steady(points[middle:], r)
+	if okA && okB {
+		change, admitted := b.drift-a.drift, math.Hypot(a.driftErr, b.driftErr)
+		p.driftErr = math.Sqrt(p.driftErr*p.driftErr + max(0, change*change-admitted*admitted))
+		bent = math.Max(2*change, -change) > math.Abs(p.drift) && math.Abs(change) > 2*admitted
+	}
+	return p, bent, true
+}
+
+// steady estimates the process as one of a constant drift.
+func steady(points []LifePoint, r LifeRules) (passage, bool) {
 	var total, span float64
 	var loss, dx []float64
 	for k := 1; k < len(points); k++ {
@@ -140,8 +183,9 @@ func wiener(points []LifePoint, r LifeRules) (passage, bool) {
 }
 
 // CapAtKnee cuts the remaining life where a knee lies ahead: behind its point the
-// past rate of fade does not hold, so nothing beyond it is promised. now is the X
-// of the newest point. Where the knee is passed already, the fade since then is
+// past rate of fade does not hold, so nothing beyond it is promised. Such a knee is
+// one that others of its kind have taught, as those that FindKnee finds are passed.
+// now is the X of the newest point. Where the knee is passed already, the fade since then is
 // what counts, and the caller gives RemainingLife the points behind it.
 func (l Life) CapAtKnee(k Knee, now float64) Life {
 	if !l.OK() || l.Ended || !k.Found || *k.Point <= now {

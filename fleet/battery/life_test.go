@@ -73,6 +73,7 @@ func TestRemainingLifeAgainstTruth(t *testing.T) {
 					left += 1. / fine
 				}
 				rules := DefaultLifeRules()
+				rules.MaxAhead = 0 // the fade is known to be a line
 				l := RemainingLife(points, rules)
 				if !l.OK() || l.Ended {
 					continue
@@ -121,8 +122,18 @@ func TestPassage(t *testing.T) {
 	if got := known.cdf(10); math.Abs(got-(0.5+math.Exp(20)*phi(-2*math.Sqrt(10)))) > 1e-9 {
 		t.Errorf("got F(10) = %v", got)
 	}
-	if a, b := logPhi(-29.999), logPhi(-30.001); math.Abs(a-b) > 0.1 || a < b {
+	if a, b := logErfcx(20-1e-9), logErfcx(20); math.Abs(a-b) > 1e-9 {
 		t.Errorf("the logarithm jumps from %v to %v", a, b)
+	}
+	// Ever less diffusion leaves the median of the uncertain drift alone, w/μ.
+	for _, sigma := range []float64{1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12} {
+		p := passage{distance: 0.15, drift: 1, sigma: sigma, driftErr: 0.3}
+		for k, q := range []float64{0.05, 0.5, 0.95} {
+			want := 0.15 / (1 + []float64{1.6449, 0, -1.6449}[k]*0.3)
+			if got := p.quantile(q); math.Abs(got/want-1) > 1e-3 {
+				t.Errorf("σ %g: got a quantile %v of %v, want %v", sigma, q, got, want)
+			}
+		}
 	}
 }
 
@@ -143,7 +154,12 @@ func TestRemainingLifeBounds(t *testing.T) {
 	if l := RemainingLife(line(50, 0.82, 0.001), DefaultLifeRules()); !l.Ended || *l.High != 0 {
 		t.Errorf("of a battery past its life: got %+v", l)
 	}
-	l := RemainingLife(line(50, 1, 0.001), DefaultLifeRules())
+	if l := RemainingLife(line(50, 1, 0.001), DefaultLifeRules()); l.OK() || l.Reason != tooFar || l.Median != nil {
+		t.Errorf("of a twentieth lost and three left: got %+v", l)
+	}
+	far := DefaultLifeRules()
+	far.MaxAhead = 0
+	l := RemainingLife(line(50, 1, 0.001), far)
 	if !l.OK() || math.Abs(*l.Median-151) > 5 {
 		t.Fatalf("got %+v, want a median of about 151", l)
 	}

@@ -3,7 +3,7 @@ package battery
 import "math"
 
 // OutlookVersion names the rules of Foresee.
-const OutlookVersion = "outlook/1"
+const OutlookVersion = "outlook/2"
 
 // Interval is a median between two quantiles. Null is beyond what is told.
 type Interval struct {
@@ -16,7 +16,7 @@ type Interval struct {
 type Outlook struct {
 	Basis
 	Model     string   `json:"model"`
-	Level     float64  `json:"level"`            // of the intervals, 0.9 for 5…95 %
+	Level     float64  `json:"level"`            // of the intervals, 0.9 for 5…95 %, if the fade keeps its shape
 	EndOfLife float64  `json:"end_of_life_soh"`  // share of the rated capacity
 	Days      Interval `json:"remaining_days"`   //
 	Cycles    Interval `json:"remaining_cycles"` // equivalent full cycles
@@ -54,37 +54,25 @@ func (h horizon) lossAfter(days float64) float64 {
 	return h.d.Calendar.Value*(a.Calendar-h.d.now.Calendar) + h.d.Cycling.Value*(a.Cyclic-h.d.now.Cyclic)
 }
 
-// days until the fitted law takes so much, nil beyond the horizon.
-func (h horizon) days(loss float64) *float64 {
-	if loss <= 0 {
-		zero := 0.0
-		return &zero
-	}
-	if math.IsInf(loss, 1) || h.lossAfter(h.max) < loss {
-		return nil
-	}
-	lo, hi := 0.0, h.max
-	for hi-lo > 1e-6*h.max {
-		if mid := (lo + hi) / 2; h.lossAfter(mid) < loss {
-			lo = mid
-		} else {
-			hi = mid
-		}
-	}
-	return &hi
-}
-
 // Foresee tells how long a battery lasts until its state of health passes
 // rules.Life.EndOfLife. Its health is taken to fall as a Wiener process, whose
-// time is the loss that the fitted law expects (a transformed time scale,
-// Whitmore & Schenkelberg 1997, Lifetime Data Analysis 3:27), so that a fade that
-// slows, as √t does, is not drawn on as a line; the first passage then has the
-// distribution that RemainingLife uses. The present health and the rate carry
-// the errors of the fit, the diffusion is that of the points, once there are
-// enough. recent is the use that is taken to go on; now is Unix milliseconds.
+// time is a power of the loss that the fitted law expects (a transformed time
+// scale, Whitmore & Schenkelberg 1997, Lifetime Data Analysis 3:27); the first
+// passage then has the distribution that RemainingLife uses. The power is the
+// battery's own, as it is the shape of the fade that decides how far it goes: what
+// is told is averaged over all that its points allow. The present health and the
+// rate carry the errors of the fit, and what the same fit, made from the earlier
+// points, was off by at the later ones; the diffusion is that of the points.
+// recent is the use that is taken to go on; now is Unix milliseconds.
 //
-// A knee that lies ahead, in equivalent full cycles, caps what is told. One that
-// is passed ends the law: what counts is the fade behind it, by cycle.
+// A fade of one shape may go on in another. So nothing is told while more is left
+// to lose than rules.Life.MaxAhead times the loss seen: the answer is insufficient.
+// Level is that of the model; where a fade turns sharply behind the newest point,
+// as at a knee, what was told before is too long.
+//
+// A knee that FindKnee finds is passed, and ends the law: what counts is the fade
+// behind it, by cycle. One that lies ahead, in equivalent full cycles, which only
+// others like the battery can tell, caps what is told.
 func Foresee(points []HealthPoint, d Degradation, m AgeingModel, recent Stress, knee Knee, now int64, r OutlookRules) Outlook {
 	o := Outlook{Basis: basis(WienerPassage, OutlookVersion), Model: m.Name, Level: r.Life.Level, EndOfLife: r.Life.EndOfLife}
 	o.From, o.To, o.Count = d.From, d.To, d.Count
@@ -107,54 +95,104 @@ func Foresee(points []HealthPoint, d Degradation, m AgeingModel, recent Stress, 
 }
 
 func (o *Outlook) ahead(points []HealthPoint, h horizon, r OutlookRules) {
-	p := h.passage(points, r)
-	if p.distance <= 0 {
+	if len(points) < max(r.Life.MinPoints, 3) {
+		o.lacking("too few measurements of health to tell how fast it falls")
+		return
+	}
+	p := h.passages(points, r)
+	if len(p.fades) == 0 {
+		o.lacking("health has not fallen over the measurements")
+		return
+	}
+	switch left := p.level - r.Life.EndOfLife; {
+	case left <= 0:
 		zero := 0.0
 		o.Ended = true
 		o.Days, o.Cycles = Interval{&zero, &zero, &zero}, Interval{&zero, &zero, &zero}
 		o.ok()
 		return
-	}
-	if h.lossAfter(h.max) <= 0 {
-		o.lacking("health has not fallen over the measurements, and the law expects no loss of this use")
+	case r.Life.tooFar(left, p.seen):
+		o.lacking(tooFar)
+		return
+	case p.strays:
+		o.lacking("the newest measurements fall at another rate than any shape that fits the others, so how the fade goes on is not known")
+		return
+	case h.lossAfter(h.max) <= 0:
+		o.lacking("the law expects no loss of this use")
 		return
 	}
 	o.ok()
 	tail := (1 - r.Life.Level) / 2
-	o.Days = Interval{h.days(p.quantile(tail)), h.days(p.quantile(0.5)), h.days(p.quantile(1 - tail))}
+	o.Days = Interval{p.days(tail), p.days(0.5), p.days(1 - tail)}
 	perDay := h.recent.Cycles / h.recent.Days
 	o.Cycles = o.Days.times(perDay)
 }
 
-// passage is the process in the time of the fitted law, in which it falls by 1
-// per 1.
-func (h horizon) passage(points []HealthPoint, r OutlookRules) passage {
-	soh := h.d.At(h.d.now)
-	p := passage{distance: soh.Value - r.Life.EndOfLife, distanceErr: soh.StdErr, drift: 1}
-	// The error of the rate is that of the loss still to come.
-	ahead := h.max
-	if to := h.days(p.distance); to != nil && *to > 0 {
-		ahead = *to
+// passages are the first passages of every shape that a fade may have.
+type passages struct {
+	horizon
+	fades    []fade
+	by       []passage // in the loss expected, in which it falls by 1 per 1
+	expected float64   // the law's loss so far
+	level    float64   // state of health
+	seen     float64   // loss over the points
+	strays   bool      // from every shape
+}
+
+func (h horizon) passages(points []HealthPoint, r OutlookRules) passages {
+	expected := make([]float64, len(points))
+	for k, q := range points {
+		expected[k] = h.d.Calendar.Value*q.Expected.Calendar + h.d.Cycling.Value*q.Expected.Cyclic
 	}
-	s := h.recent
-	s.Cycles *= ahead / s.Days
-	s.Days = ahead
-	a := h.d.now.Advance(h.m, s)
-	row := [3]float64{0, a.Calendar - h.d.now.Calendar, a.Cyclic - h.d.now.Cyclic}
-	if loss := h.lossAfter(ahead); loss > 0 {
-		p.driftErr = math.Sqrt(max(0, quadratic(h.d.cov, row))) / loss
-	}
-	if len(points) < r.Life.MinPoints {
+	last := expected[len(expected)-1]
+	p := passages{horizon: h, fades: fades(points, expected, h.d.rules), expected: last}
+	if len(p.fades) == 0 {
 		return p
 	}
-	var life []LifePoint
-	for _, q := range points {
-		life = append(life, LifePoint{h.d.Calendar.Value*q.Expected.Calendar + h.d.Cycling.Value*q.Expected.Cyclic, q.SoH})
+	p.level = mixed(p.fades, func(f fade) float64 { return f.level })
+	p.seen = mixed(p.fades, func(f fade) float64 { return f.at(expected[0] / last) }) - p.level
+	p.strays = strays(points, expected, p.fades)
+	off := surprise(points, expected, p.fades, h.d.rules)
+	life := make([]LifePoint, len(points))
+	for k, q := range points {
+		life[k] = LifePoint{-mixed(p.fades, func(f fade) float64 { return f.at(expected[k] / last) }), q.SoH}
 	}
-	if life[len(life)-1].X > life[0].X {
-		p.sigma = filter(life).sigma
+	sigma := filter(life).sigma
+	for _, f := range p.fades {
+		p.by = append(p.by, passage{
+			distance: f.level - r.Life.EndOfLife, distanceErr: math.Hypot(f.levelErr, h.d.rules.BiasErr),
+			drift: 1, driftErr: math.Hypot(f.lossErr/f.loss, off), sigma: sigma,
+		})
 	}
 	return p
+}
+
+// cdf is the probability that the end of life is reached in so many days.
+func (p passages) cdf(days float64) float64 {
+	x, v := 1+p.lossAfter(days)/p.expected, 0.0
+	for k, f := range p.fades {
+		v += f.weight * p.by[k].cdf(f.after(x))
+	}
+	return v
+}
+
+// days by which it is reached with probability q, nil beyond the horizon.
+func (p passages) days(q float64) *float64 {
+	lo, hi := 0.0, p.max
+	switch {
+	case p.cdf(hi) < q:
+		return nil
+	case p.cdf(lo) >= q:
+		return &lo
+	}
+	for hi-lo > 1e-6*p.max {
+		if mid := (lo + hi) / 2; p.cdf(mid) < q {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return &hi
 }
 
 func (o *Outlook) behind(points []HealthPoint, knee Knee, recent Stress, r OutlookRules) {
@@ -176,7 +214,7 @@ func (o *Outlook) behind(points []HealthPoint, knee Knee, recent Stress, r Outlo
 	}
 }
 
-// cap tells no further than a knee ahead.
+// cap tells no further than a knee that others have taught lies ahead.
 func (o *Outlook) cap(knee Knee, cycles float64, recent Stress) {
 	perDay := recent.Cycles / recent.Days
 	if !o.OK() || o.Ended || !knee.Found || perDay <= 0 {

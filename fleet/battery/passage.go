@@ -64,8 +64,11 @@ func (p passage) from(w, t float64) float64 {
 		}
 		return phi((m*t - w) / root)
 	}
-	far := 2*m*w/v + 2*s2*w*w/(v*v) + logPhi(-(2*s2*w*t+v*(m*t+w))/(v*root))
-	return min(1, phi((m*t-w)/root)+math.Exp(far))
+	// The exponent and the logarithm of Φ are huge and nearly cancel where v is
+	// small, so they are taken together: with −x the argument of Φ, the second term
+	// is exp(−(mt − w)²/2r²)·erfcx(x/√2)/2.
+	x, z := (2*s2*w*t/v+m*t+w)/root, (m*t-w)/root
+	return min(1, phi(z)+math.Exp(logErfcx(x/math.Sqrt2)-z*z/2)/2)
 }
 
 // quantile is the time by which it has happened with probability q in (0, 1),
@@ -105,12 +108,12 @@ func (p passage) quantile(q float64) float64 {
 // phi is the standard normal distribution function.
 func phi(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
 
-// logPhi is its logarithm, by its asymptotic series where it underflows
-// (Abramowitz & Stegun 26.2.12).
-func logPhi(x float64) float64 {
-	if x > -30 {
-		return math.Log(phi(x))
+// logErfcx is the logarithm of exp(x²)·erfc(x), by its asymptotic series where
+// erfc underflows (Abramowitz & Stegun 7.1.23).
+func logErfcx(x float64) float64 {
+	if x < 20 {
+		return x*x + math.Log(math.Erfc(x))
 	}
-	z := 1 / (x * x)
-	return -x*x/2 - math.Log(-x) - math.Log(2*math.Pi)/2 + math.Log1p(-z*(1-3*z*(1-5*z)))
+	z := 1 / (2 * x * x)
+	return math.Log1p(-z*(1-3*z*(1-5*z))) - math.Log(x*math.Sqrt(math.Pi))
 }
