@@ -112,7 +112,7 @@ func (a *API) routeQuarantine() {
 	add(a, operation{
 		id: "replay-quarantined", method: http.MethodPost, path: "/quarantine/{id}/replay", tag: "ingest",
 		summary: "Take an entry in again, after its cause was mended", errors: []int{http.StatusNotFound, http.StatusConflict},
-		notes: "The entry is dropped; what still can't be stored is a new entry. A foreign_device entry can't be replayed.",
+		notes: "The entry is dropped; what still can't be stored is a new entry. Whether its sender may speak for the device is asked again. A foreign_device entry can't be replayed, nor one whose sender is not known.",
 	}, a.replayQuarantined)
 	add(a, operation{
 		id: "replay-quarantine", method: http.MethodPost, path: "/quarantine/replay", tag: "ingest",

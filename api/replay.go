@@ -21,7 +21,7 @@ type Replayed struct {
 	Entries     int           `json:"entries" doc:"taken in again"`
 	Stored      int           `json:"stored" doc:"records of them that are stored now, or were there already"`
 	Quarantined int           `json:"quarantined" doc:"records of them that still can't be stored: new entries"`
-	Skipped     int           `json:"skipped" doc:"entries left alone because another than their device had published them"`
+	Skipped     int           `json:"skipped" doc:"entries left alone because another than their device had published them, or nobody knows who"`
 	Reasons     []ReasonCount `json:"reasons" nullable:"false" doc:"why records still can't be stored"`
 	Failed      []Refailed    `json:"failed" nullable:"false" doc:"the first 100 records that still can't be stored"`
 	After       int64         `json:"after" doc:"id of the last entry looked at"`

@@ -141,7 +141,7 @@ func (it *item) reject(f wire.Fault) Rejected {
 		ReceivedAt: time.UnixMilli(it.msg.ReceivedMS).UTC(),
 		Topic:      it.msg.Topic,
 		Device:     device,
-		Principal:  it.msg.Principal.Name,
+		Principal:  it.msg.Principal,
 		Reason:     f.Reason,
 		Detail:     f.Detail,
 		Payload:    f.Raw,

@@ -18,6 +18,12 @@ type Principal struct {
 	Trusted bool        // may speak for every device: the source has done the checking, or does without
 }
 
+// maySpeak reports whether p may publish for ref, which is behind gateway (zero:
+// behind none).
+func (p Principal) maySpeak(ref, gateway devices.Ref) bool {
+	return p.Trusted || (p.Device != devices.Ref{} && (p.Device == ref || p.Device == gateway))
+}
+
 // Message is one publish.
 type Message struct {
 	Topic       string

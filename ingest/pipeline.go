@@ -185,12 +185,20 @@ func (p *Pipeline) open(m Message) item {
 	return it
 }
 
+// MaySpeak reports whether the sender may publish for the device, by the registry
+// of this moment. Every message is judged by it when it is submitted; it is for a
+// host that has to know before that.
+func (p *Pipeline) MaySpeak(sender Principal, ref devices.Ref) bool {
+	gateway, _ := p.opts.Directory.Lookup(ref)
+	return sender.maySpeak(ref, gateway)
+}
+
 // admit decides whether the sender may speak for the item's device, and whether
 // the device is taken in. If not, the item is a fault.
 func (p *Pipeline) admit(it *item) bool {
 	gateway, known := p.opts.Directory.Lookup(it.device)
 	switch {
-	case !mayPublish(it.msg.Principal, it.device, gateway):
+	case !it.msg.Principal.maySpeak(it.device, gateway):
 		it.refused = wire.ReasonForeign
 		it.fault(wire.ReasonForeign, it.msg.Principal.Name+" may not publish for "+it.device.String())
 		return false
@@ -220,10 +228,6 @@ func detach(d *wire.Decoded, payload []byte) {
 			d.Faults[i].Raw = bytes.Clone(d.Faults[i].Raw)
 		}
 	}
-}
-
-func mayPublish(p Principal, ref, gateway devices.Ref) bool {
-	return p.Trusted || (p.Device != devices.Ref{} && (p.Device == ref || p.Device == gateway))
 }
 
 func (it *item) fault(reason wire.Reason, detail string) {

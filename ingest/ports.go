@@ -58,7 +58,7 @@ type Rejected struct {
 	ReceivedAt time.Time
 	Topic      string
 	Device     string // "kind/id", empty where the topic names none
-	Principal  string
+	Principal  Principal
 	Reason     wire.Reason
 	Detail     string
 	Payload    []byte

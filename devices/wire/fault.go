@@ -21,6 +21,7 @@ const (
 	ReasonAncient       Reason = "ancient"        // a timestamp before 2000-01-01
 	ReasonUnknownTopic  Reason = "unknown_topic"  // no fleet/v1 topic
 	ReasonForeign       Reason = "foreign_device" // published by one who may not speak for the device, or naming another device inside
+	ReasonSpokenFor     Reason = "spoken_for"     // another Sparkplug edge node speaks for the device at present
 	ReasonUnknownDevice Reason = "unknown_device" // not registered, and unknown devices are not admitted
 	ReasonUnknownType   Reason = "unknown_type"   // an event type that the contract does not have
 	ReasonRefused       Reason = "refused"        // the store will never take it
@@ -31,7 +32,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonMalformed, ReasonInvalidUTF8, ReasonTooLarge, ReasonBadGzip, ReasonGzipTooLarge,
 		ReasonUnknownField, ReasonWrongType, ReasonNotFinite, ReasonOutOfBounds, ReasonBadTime, ReasonFuture,
-		ReasonAncient, ReasonUnknownTopic, ReasonForeign, ReasonUnknownDevice, ReasonUnknownType, ReasonRefused,
+		ReasonAncient, ReasonUnknownTopic, ReasonForeign, ReasonSpokenFor, ReasonUnknownDevice, ReasonUnknownType, ReasonRefused,
 	}
 }
 

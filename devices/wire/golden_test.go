@@ -239,7 +239,7 @@ func TestGoldenReasons(t *testing.T) {
 	}
 	elsewhere := map[Reason]bool{
 		ReasonTooLarge: true, ReasonGzipTooLarge: true, // TestLimits
-		ReasonUnknownDevice: true, ReasonRefused: true, // not given by a codec
+		ReasonUnknownDevice: true, ReasonSpokenFor: true, ReasonRefused: true, // not given by a codec
 	}
 	for _, r := range Reasons() {
 		if !seen[r] && !elsewhere[r] {

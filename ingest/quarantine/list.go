@@ -25,7 +25,7 @@ type Filter struct {
 	Offset      int  // skip so many
 }
 
-const entryColumns = "id, received_at, reason, device, principal, topic, detail, payload"
+const entryColumns = "id, received_at, reason, device, principal, topic, detail, payload, sender, trusted"
 
 // List returns a page of entries by id, and how many the filter selects. Entries carry their payloads, so a caller should set a limit.
 func (q *Quarantine) List(ctx context.Context, f Filter) (entries []Entry, total int, err error) {
@@ -123,7 +123,7 @@ func scanEntry(row sqlite.Scanner) (Entry, error) {
 		e        Entry
 		received int64
 	)
-	err := row.Scan(&e.ID, &received, &e.Reason, &e.Device, &e.Principal, &e.Topic, &e.Detail, &e.Payload)
+	err := row.Scan(&e.ID, &received, &e.Reason, &e.Device, &e.Principal, &e.Topic, &e.Detail, &e.Payload, &e.Sender, &e.Trusted)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -184,3 +184,43 @@ func TestMigrationCountsWhatIsThere(t *testing.T) {
 		t.Errorf("got the senders %q, want cbaa: the one with three gives", got)
 	}
 }
+
+// Of entries from before senders were kept, those speak for their device again
+// whose senders the intake had let speak for it.
+func TestMigrationOfSenders(t *testing.T) {
+	path, ctx := filepath.Join(t.TempDir(), "quarantine.db"), t.Context()
+	old := fstest.MapFS{}
+	for _, name := range []string{"00001_quarantine.sql", "00002_principals.sql"} {
+		data, err := os.ReadFile(filepath.Join("migrations", name))
+		ok(t, err)
+		old[name] = &fstest.MapFile{Data: data}
+	}
+	db, err := sqlite.Open(ctx, path, old)
+	ok(t, err)
+	tests := []struct{ device, reason, want string }{
+		{"battery/b", "malformed", "battery/b"},
+		{"battery/b", "unknown_device", "battery/b"}, // the sender was let through, the device is not registered
+		{"battery/b", "foreign_device", ""},
+		{"", "unknown_topic", ""},  // nobody was asked
+		{"", "unknown_device", ""}, // Sparkplug data without a birth
+		{"", "empty", ""},
+	}
+	for _, tt := range tests {
+		_, err := db.Write.ExecContext(ctx, `INSERT INTO entries (received_at, reason, size, device, principal, topic, detail, payload)
+			VALUES (0, $1, 200, $2, x'61', x'', x'', x'')`, tt.reason, []byte(tt.device))
+		ok(t, err)
+	}
+	ok(t, db.Close())
+	q := open(t, path, quarantine.Options{})
+	defer closed(t, q)
+	entries, _, err := q.List(ctx, quarantine.Filter{OldestFirst: true})
+	ok(t, err)
+	if len(entries) != len(tests) {
+		t.Fatalf("got %d entries, want %d", len(entries), len(tests))
+	}
+	for i, tt := range tests {
+		if e := entries[i]; e.Sender != tt.want || e.Trusted {
+			t.Errorf("%s of %q: got sender %q, trusted %v, want %q and not", tt.reason, tt.device, e.Sender, e.Trusted, tt.want)
+		}
+	}
+}

@@ -42,21 +42,23 @@ const (
 	overhead = 128
 )
 
-// Entry is one record that could not be stored. Topic, Device, Principal and
-// Detail may hold any bytes, not only UTF-8.
+// Entry is one record that could not be stored. Topic, Device, Principal, Sender
+// and Detail may hold any bytes, not only UTF-8.
 type Entry struct {
 	ID         int64     // set by Put, ascending
 	ReceivedAt time.Time // UTC, to the millisecond; Put takes zero for now
 	Topic      string
 	Device     string // "kind/id", empty where the topic names none
-	Principal  string // who published it
+	Principal  string // who published it, by name
+	Sender     string // the device it had signed in as, "kind/id"; empty: none
+	Trusted    bool   // it might speak for every device
 	Reason     wire.Reason
 	Detail     string
 	Payload    []byte
 }
 
 func (e *Entry) size() int64 {
-	return overhead + int64(len(e.Topic)+len(e.Device)+len(e.Principal)+len(e.Reason)+len(e.Detail)+len(e.Payload))
+	return overhead + int64(len(e.Topic)+len(e.Device)+len(e.Principal)+len(e.Sender)+len(e.Reason)+len(e.Detail)+len(e.Payload))
 }
 
 // Quarantine is a quarantine on SQLite. Goroutines may share it.
@@ -146,8 +148,8 @@ const evictionSteps = 4096
 
 func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (newest Entry, added usage, err error) {
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO entries
-		(received_at, reason, size, device, principal, topic, detail, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`)
+		(received_at, reason, size, device, principal, topic, detail, payload, sender, trusted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`)
 	if err != nil {
 		return Entry{}, nil, err
 	}
@@ -159,7 +161,7 @@ func (q *Quarantine) insert(ctx context.Context, tx *sql.Tx, entries []Entry) (n
 			at = q.opts.Now()
 		}
 		err := insert.QueryRowContext(ctx, at.UnixMilli(), string(e.Reason), e.size(), []byte(e.Device),
-			[]byte(e.Principal), []byte(e.Topic), []byte(e.Detail), nonNil(e.Payload)).Scan(&newest.ID)
+			[]byte(e.Principal), []byte(e.Topic), []byte(e.Detail), nonNil(e.Payload), []byte(e.Sender), e.Trusted).Scan(&newest.ID)
 		if err != nil {
 			return Entry{}, nil, err
 		}

@@ -88,8 +88,8 @@ func TestAnyBytesAreKept(t *testing.T) {
 		all[i] = byte(i)
 	}
 	put := []quarantine.Entry{
-		{ReceivedAt: noon, Topic: "fleet/v1/battery/b/telemetry", Device: "battery/b", Principal: "b", Reason: wire.ReasonMalformed, Detail: "cut off", Payload: []byte(`{"ts":`)},
-		{ReceivedAt: noon, Topic: string(all), Device: "\xff\x00", Principal: "\xc3\x28", Reason: wire.ReasonInvalidUTF8, Detail: "\xed\xa0\x80", Payload: all},
+		{ReceivedAt: noon, Topic: "fleet/v1/battery/b/telemetry", Device: "battery/b", Principal: "b", Sender: "station/s", Reason: wire.ReasonMalformed, Detail: "cut off", Payload: []byte(`{"ts":`)},
+		{ReceivedAt: noon, Topic: string(all), Device: "\xff\x00", Principal: "\xc3\x28", Sender: "\x00\xfe", Trusted: true, Reason: wire.ReasonInvalidUTF8, Detail: "\xed\xa0\x80", Payload: all},
 		{ReceivedAt: noon, Topic: "x", Reason: wire.ReasonEmpty, Payload: []byte{}},
 		{ReceivedAt: noon, Topic: strings.Repeat("t", 65535), Reason: wire.ReasonTooLarge, Payload: make([]byte, 2<<20)},
 	}
@@ -193,7 +193,7 @@ func evict(model []quarantine.Entry, maxBytes int) (left []quarantine.Entry, dro
 }
 
 func size(e quarantine.Entry) int {
-	return overhead + len(e.Topic) + len(e.Device) + len(e.Principal) + len(e.Reason) + len(e.Detail) + len(e.Payload)
+	return overhead + len(e.Topic) + len(e.Device) + len(e.Principal) + len(e.Sender) + len(e.Reason) + len(e.Detail) + len(e.Payload)
 }
 
 // TestModel holds a small quarantine to a slice that drops as evict does, with

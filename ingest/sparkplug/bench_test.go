@@ -42,7 +42,7 @@ func BenchmarkReceive(b *testing.B) {
 				}
 				return nil
 			}
-			m := ingest.Message{Topic: e.topic(DData, "b1"), ReceivedMS: t0}
+			m := ingest.Message{Topic: e.topic(DData, "b1"), ReceivedMS: t0, Principal: ingest.Principal{Trusted: true}}
 			seq := e.seq
 			b.ReportAllocs()
 			for b.Loop() {

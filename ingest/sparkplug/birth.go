@@ -100,8 +100,8 @@ func (h *Host) requeue(n *node, ws []waiting, stray bool, now time.Time) {
 			w.since = now
 		}
 		n.waiting = append(n.waiting, w)
-		n.waitingBytes += w.size()
-		h.waitingBytes += w.size()
+		n.waitingBytes += w.bytes
+		h.waitingBytes += w.bytes
 	}
 }
 
@@ -142,6 +142,7 @@ func (h *Host) explain(o *outbox, n *node, s *scope, now time.Time) {
 			continue
 		}
 		h.data(o, n, s, msg, now, true)
+		h.flush(o)
 	}
 }
 

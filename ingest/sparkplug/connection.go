@@ -38,39 +38,32 @@ func (h *Host) Disconnecting(ctx context.Context) error {
 // reported offline: nothing is known about it.
 func (h *Host) Lost(ctx context.Context) error {
 	h.presence.lost()
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	var o outbox
-	h.mu.Lock()
-	now := h.opts.Now()
-	for _, n := range h.nodes {
-		if n.born {
-			h.settle(&o, n, now)
-			h.end(n, now)
+	return h.inTurn(ctx, func(o *outbox) {
+		o.unheard = true
+		now := h.opts.Now()
+		for _, n := range h.nodes {
+			if n.born {
+				h.settle(o, n, now)
+				h.end(n, now)
+			}
+			n.wantsBirth, n.asked, n.askAfter = false, 0, time.Time{}
+			h.schedule(n)
 		}
-		n.wantsBirth, n.asked, n.askAfter = false, 0, time.Time{}
-		h.schedule(n)
-	}
-	h.mu.Unlock()
-	o.publications = nil // there is nobody to publish to
-	return h.send(ctx, &o)
+	})
 }
 
 // Drain hands on everything that still waits for a missing message, for the
-// end: called after the last Receive, before the pipeline is closed.
+// end: called when Run has returned, before the pipeline is closed. What could
+// not be handed on before ctx ended stays unacknowledged.
 func (h *Host) Drain(ctx context.Context) error {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	var o outbox
-	h.mu.Lock()
-	now := h.opts.Now()
-	for _, n := range h.nodes {
-		if n.born {
-			h.settle(&o, n, now)
+	return h.inTurn(ctx, func(o *outbox) {
+		now := h.opts.Now()
+		for _, n := range h.nodes {
+			if n.born {
+				h.settle(o, n, now)
+			}
+			h.dismiss(o, n, func(*waiting) bool { return true }, "the server ended before the birth came")
+			h.schedule(n)
 		}
-		h.dismiss(&o, n, func(*waiting) bool { return true }, "the server ended before the birth came")
-		h.schedule(n)
-	}
-	h.mu.Unlock()
-	return h.send(ctx, &o)
+	})
 }

@@ -104,20 +104,17 @@ func (h *Host) Run(ctx context.Context) error {
 // else does.
 func (h *Host) expire(ctx context.Context) (time.Duration, error) {
 	const idle = time.Hour
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	var o outbox
-	h.mu.Lock()
-	now := h.opts.Now()
-	for len(h.due) > 0 && !h.due[0].due.After(now) {
-		h.timeout(&o, h.due[0], now)
-	}
 	pause := idle
-	if len(h.due) > 0 {
-		pause = min(idle, max(h.due[0].due.Sub(now), time.Millisecond))
-	}
-	h.mu.Unlock()
-	return pause, h.send(ctx, &o)
+	err := h.inTurn(ctx, func(o *outbox) {
+		now := h.opts.Now()
+		for len(h.due) > 0 && !h.due[0].due.After(now) {
+			h.timeout(o, h.due[0], now)
+		}
+		if len(h.due) > 0 {
+			pause = min(idle, max(h.due[0].due.Sub(now), time.Millisecond))
+		}
+	})
+	return pause, err
 }
 
 // timeout carries out what has timed out for a node.

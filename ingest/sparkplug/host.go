@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/ingest"
 )
 
-// Options configure a host. HostID, Schema, Submit, Publish and Now are
+// Options configure a host. HostID, Schema, Submit, MaySpeak, Publish and Now are
 // required.
 type Options struct {
 	HostID  string // unique among the hosts of the infrastructure
@@ -27,6 +28,11 @@ type Options struct {
 	// Submit hands on what a message became: (*ingest.Pipeline).SubmitDecoded.
 	// It may block, and is called by one goroutine at a time.
 	Submit func(ctx context.Context, m ingest.Message, t ingest.Translated) error
+	// MaySpeak is the rule by which Submit judges senders:
+	// (*ingest.Pipeline).MaySpeak. Who may not speak for a device does not keep
+	// those who may from it. It is called for every message and must answer from
+	// memory.
+	MaySpeak func(sender ingest.Principal, ref devices.Ref) bool
 	// Publish sends a message to the MQTT server that the host's messages come
 	// from. It must not wait for the server's answer for long.
 	Publish func(ctx context.Context, p Publication) error
@@ -39,13 +45,15 @@ type Options struct {
 	Bounds          Bounds
 }
 
-// Bounds hold memory in check, whatever the nodes send. A zero is the default.
+// Bounds hold memory in check, whatever the nodes send. What waits counts for
+// what it unpacks to, and is unpacked and handed on one message at a time. A zero
+// is the default.
 type Bounds struct {
 	Nodes          int   // edge nodes followed; the one heard least recently is forgotten for a new one; default 10,000
 	DevicesPerNode int   // default 1,000
 	MetricsPerNode int   // in the births of a node and its devices, and in one payload; default 20,000
 	SessionBytes   int64 // what births leave in memory, all nodes together; default 256 MiB
-	WaitingBytes   int64 // messages that wait for another, all nodes together; default 64 MiB
+	WaitingBytes   int64 // messages that wait for another, unpacked, all nodes together; default 64 MiB
 	WaitingPerNode int64 // the same of one node; default 4 MiB
 }
 
@@ -79,17 +87,19 @@ type Host struct {
 	presence *presence
 	seed     maphash.Seed
 	wake     chan struct{}
+	opening  chan struct{} // slots for messages that are unpacked: bounds memory that nothing else counts
 
 	// turn is held from taking a message to handing on what came of it, so that
-	// messages are handed on in their order.
-	turn sync.Mutex
+	// messages are handed on in their order. Whoever changes the state holds it,
+	// so it stays as it is while something is handed on.
+	turn turn
 	mute bool // the last publication failed; guarded by turn
 
-	mu           sync.Mutex // guards what follows; never held while handing on
+	mu           sync.Mutex // held with turn for changes, alone for reading; never while handing on
 	nodes        map[nodeKey]*node
 	recent       *list.List // of *node, the one heard last first
 	due          dueQueue
-	claims       map[devices.Ref]claimant
+	claims       map[devices.Ref]claim
 	waitingBytes int64
 	sessionBytes int64
 	counts       Counts
@@ -118,17 +128,19 @@ func New(opts Options) (*Host, error) {
 		presence: &presence{topic: stateTopic(opts.HostID)},
 		seed:     maphash.MakeSeed(),
 		wake:     make(chan struct{}, 1),
+		opening:  make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		turn:     make(turn, 1),
 		nodes:    make(map[nodeKey]*node),
 		recent:   list.New(),
-		claims:   make(map[devices.Ref]claimant),
+		claims:   make(map[devices.Ref]claim),
 		unmapped: make(unmapped),
 	}, nil
 }
 
 func (o *Options) check() error {
 	var errs []error
-	if o.Schema == nil || o.Submit == nil || o.Publish == nil || o.Now == nil {
-		errs = append(errs, errors.New("want Schema, Submit, Publish and Now, which are required"))
+	if o.Schema == nil || o.Submit == nil || o.MaySpeak == nil || o.Publish == nil || o.Now == nil {
+		errs = append(errs, errors.New("want Schema, Submit, MaySpeak, Publish and Now, which are required"))
 	}
 	if err := checkID(o.HostID); err != nil || strings.Contains(o.HostID, "/") {
 		errs = append(errs, fmt.Errorf("host id %q: want UTF-8 without + / and #", o.HostID))
@@ -160,90 +172,4 @@ func (o Options) withDefaults() Options {
 	}
 	o.Bounds = o.Bounds.withDefaults()
 	return o
-}
-
-// Receive takes a message whose topic Handles reports. It returns the error of
-// Submit where what became of the message could not be handed on; the message
-// then stays unacknowledged. A message that has to wait for another one is
-// handed on later, by Receive or by Run.
-//
-// Messages must be received in the order in which the server delivered them.
-func (h *Host) Receive(ctx context.Context, m ingest.Message) error {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	var o outbox
-	h.mu.Lock()
-	h.take(&o, m, h.opts.Now())
-	h.mu.Unlock()
-	return h.send(ctx, &o)
-}
-
-func (h *Host) take(o *outbox, m ingest.Message, now time.Time) {
-	h.counts.Received++
-	topic, err := ParseTopic(m.Topic)
-	if err != nil {
-		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownTopic, Detail: err.Error(), Raw: m.Payload})
-		return
-	}
-	switch topic.Verb {
-	case State:
-		if topic.Host == h.opts.HostID {
-			if p, needed := h.presence.answer(m.Payload); needed {
-				o.publish(p)
-			}
-		}
-		o.acknowledge(m)
-	case NCmd, DCmd:
-		o.acknowledge(m) // one's own, or another host's: for edge nodes
-	default:
-		h.edge(o, topic, m, now)
-	}
-}
-
-// outbox gathers what is to be handed on and published once the state is
-// settled.
-type outbox struct {
-	deliveries   []delivery
-	publications []Publication
-}
-
-type delivery struct {
-	msg ingest.Message
-	t   ingest.Translated
-}
-
-func (o *outbox) publish(p Publication) { o.publications = append(o.publications, p) }
-
-func (o *outbox) deliver(m ingest.Message, ref devices.Ref, d wire.Decoded) {
-	if d.Records() == 0 {
-		ref = devices.Ref{}
-	}
-	o.deliveries = append(o.deliveries, delivery{m, ingest.Translated{Device: ref, Decoded: d}})
-}
-
-// acknowledge hands on a message that holds no record.
-func (o *outbox) acknowledge(m ingest.Message) { o.deliver(m, devices.Ref{}, wire.Decoded{}) }
-
-// refuse hands on a message as one fault of no known device.
-func (o *outbox) refuse(m ingest.Message, f *wire.Fault) {
-	o.deliver(m, devices.Ref{}, wire.Decoded{Faults: []wire.Fault{*f}})
-}
-
-// send publishes first: what is handed on may have to wait for the store.
-func (h *Host) send(ctx context.Context, o *outbox) error {
-	for _, p := range o.publications {
-		err := h.opts.Publish(ctx, p)
-		if err != nil && !h.mute {
-			// A request for a rebirth is repeated while the node goes on; a birth
-			// is published anew on the next connection.
-			h.opts.Logger.Warn("publish for Sparkplug; saying no more of it until it succeeds", "topic", p.Topic, "err", err)
-		}
-		h.mute = err != nil
-	}
-	for _, d := range o.deliveries {
-		if err := h.opts.Submit(ctx, d.msg, d.t); err != nil {
-			return fmt.Errorf("hand on a Sparkplug message: %w", err)
-		}
-	}
-	return nil
 }

@@ -162,7 +162,7 @@ func TestOneSourcePerDevice(t *testing.T) {
 	b.nbirth()
 	r.forget()
 	b.dbirth("b1")
-	r.wantReasons(wire.ReasonForeign)
+	r.wantReasons(wire.ReasonSpokenFor)
 	a.send(DDeath, a.next(), "b1")
 	r.forget()
 	b.ddata("b1", 49)
@@ -226,12 +226,13 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t)
-	good := Options{HostID: "h", Schema: schema, Submit: r.host.opts.Submit, Publish: r.host.opts.Publish, Now: time.Now}
+	good := Options{HostID: "h", Schema: schema, Submit: r.host.opts.Submit, MaySpeak: r.host.opts.MaySpeak, Publish: r.host.opts.Publish, Now: time.Now}
 	for _, tc := range []struct {
 		name   string
 		change func(*Options)
 	}{
 		{"no submit", func(o *Options) { o.Submit = nil }},
+		{"nobody to ask who may speak", func(o *Options) { o.MaySpeak = nil }},
 		{"no host id", func(o *Options) { o.HostID = "" }},
 		{"host id with a level", func(o *Options) { o.HostID = "a/b" }},
 		{"host id with a wildcard", func(o *Options) { o.HostID = "a+" }},

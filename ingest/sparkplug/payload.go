@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest/sparkplug/tahu"
@@ -25,6 +26,11 @@ const (
 	metricsField = 2  // of Payload, by number
 	maxNesting   = 24 // templates within templates, property sets within property sets
 	maxNameBytes = 512
+
+	// What is nested in metrics, as properties, data sets and templates, becomes
+	// messages in memory too. A payload of few bytes can't hold too many.
+	nestedPerMetric = 10
+	fewBytes        = 64 << 10
 )
 
 // payloads takes payloads apart, within bounds.
@@ -60,6 +66,11 @@ func (l *payloads) parse(raw, body []byte, maxBytes int) (*tahu.Payload, *wire.F
 		return nil, &wire.Fault{Reason: wire.ReasonTooLarge, Detail: fmt.Sprintf("%d metrics: want at most %d", n, l.maxMetrics), Raw: raw}
 	}
 	p := new(tahu.Payload)
+	if err == nil && len(body) > fewBytes {
+		if n, err = countMessages((*tahu.Payload)(nil).ProtoReflect().Descriptor(), body, 0); err == nil && n > l.maxMetrics*nestedPerMetric {
+			return nil, &wire.Fault{Reason: wire.ReasonTooLarge, Detail: fmt.Sprintf("%d values within metrics: want at most %d", n, l.maxMetrics*nestedPerMetric), Raw: raw}
+		}
+	}
 	if err == nil {
 		err = proto.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: maxNesting}.Unmarshal(body, p)
 	}
@@ -94,6 +105,31 @@ func countMetrics(body []byte) (n int, err error) {
 		if num == metricsField {
 			n++
 		}
+	}
+	return n, nil
+}
+
+// countMessages counts the messages within one of that type, at any depth.
+func countMessages(of protoreflect.MessageDescriptor, body []byte, depth int) (n int, err error) {
+	for len(body) > 0 && depth <= maxNesting {
+		num, typ, size := protowire.ConsumeTag(body)
+		if size < 0 {
+			return 0, protowire.ParseError(size)
+		}
+		body = body[size:]
+		size = protowire.ConsumeFieldValue(num, typ, body)
+		if size < 0 {
+			return 0, protowire.ParseError(size)
+		}
+		if fd := of.Fields().ByNumber(num); typ == protowire.BytesType && fd != nil && fd.Message() != nil {
+			inner, _ := protowire.ConsumeBytes(body)
+			within, err := countMessages(fd.Message(), inner, depth+1)
+			if err != nil {
+				return 0, err
+			}
+			n += 1 + within
+		}
+		body = body[size:]
 	}
 	return n, nil
 }

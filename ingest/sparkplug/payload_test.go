@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -91,4 +92,46 @@ func TestCompressedPayloads(t *testing.T) {
 			r.wantReasons()
 		})
 	}
+}
+
+// A payload within its limits of bytes and metrics may be a thousand times as
+// much in memory, by what is nested in one metric.
+func TestNestedPayloadsAreBounded(t *testing.T) {
+	const many = 40_000
+	nested := func(m *tahu.Payload_Metric) *tahu.Payload_Metric {
+		m.Name = proto.String("voltage_v")
+		return m
+	}
+	rows := make([]*tahu.Payload_DataSet_Row, many)
+	metrics := make([]*tahu.Payload_Metric, many)
+	for i := range many {
+		rows[i], metrics[i] = &tahu.Payload_DataSet_Row{}, &tahu.Payload_Metric{}
+	}
+	for _, tc := range []struct {
+		name string
+		m    *tahu.Payload_Metric
+	}{
+		{"template", &tahu.Payload_Metric{Value: &tahu.Payload_Metric_TemplateValue{TemplateValue: &tahu.Payload_Template{Metrics: metrics}}}},
+		{"data set", &tahu.Payload_Metric{Value: &tahu.Payload_Metric_DatasetValue{DatasetValue: &tahu.Payload_DataSet{Rows: rows}}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, func(o *Options) { o.Bounds.MetricsPerNode = 1000 })
+			e := r.edge()
+			e.send(NBirth, e.next(nested(tc.m)))
+			r.wantReasons(wire.ReasonTooLarge)
+		})
+	}
+	r := newRig(t)
+	e := r.edge()
+	e.nbirth()
+	birth := e.next()
+	for i := range 5000 { // as large a birth as there is
+		m := withQuality(double(fmt.Sprint("a metric with a long name ", i), 1), 192)
+		birth.Metrics = append(birth.Metrics, m)
+	}
+	if size := proto.Size(birth); size <= fewBytes {
+		t.Fatalf("the birth is %d bytes: want more than are let through uncounted", size)
+	}
+	e.send(DBirth, birth, "b1")
+	r.wantReasons()
 }

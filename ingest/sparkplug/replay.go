@@ -13,29 +13,20 @@ import (
 // its values names its metrics and their datatypes, so that it needs no birth;
 // what has aliases alone is refused as it was. It returns the error of Submit.
 func (h *Host) Replay(ctx context.Context, m ingest.Message) error {
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	var o outbox
-	h.mu.Lock()
-	h.replay(&o, m)
-	h.mu.Unlock()
-	return h.send(ctx, &o)
+	return h.unpacked(ctx, m, h.replay)
 }
 
-func (h *Host) replay(o *outbox, m ingest.Message) {
-	topic, err := ParseTopic(m.Topic)
-	if err != nil {
-		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownTopic, Detail: err.Error(), Raw: m.Payload})
-		return
-	}
-	p, fault := h.payloads.decode(m.Payload)
-	if fault != nil {
+func (h *Host) replay(o *outbox, msg *message, fault *wire.Fault) {
+	m, p := msg.Message, msg.payload
+	switch {
+	case fault != nil:
 		o.refuse(m, fault)
 		return
+	case p == nil:
+		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownTopic, Detail: m.Topic + ": not what an edge node publishes", Raw: m.Payload})
+		return
 	}
-	msg := &message{Message: m, topic: topic, payload: p}
-	msg.ts, msg.dated = milliseconds(p.Timestamp)
-	t := translation{host: h, scope: h.mapped(topic, p), msg: msg, byName: true, at: make(map[int64]int, 1)}
+	t := translation{host: h, scope: h.mapped(msg.topic, p), msg: msg, byName: true, at: make(map[int64]int, 1)}
 	switch {
 	case t.scope.rule == nil:
 		o.refuse(m, &wire.Fault{Reason: wire.ReasonUnknownDevice, Detail: "no rule matches the device", Raw: m.Payload})

@@ -67,6 +67,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 			}
 			return nil
 		},
+		MaySpeak: func(sender ingest.Principal, _ devices.Ref) bool { return sender.Trusted },
 		Publish: func(_ context.Context, p Publication) error {
 			if r.mute != nil {
 				return r.mute
@@ -92,7 +93,9 @@ func (r *rig) raw(topic string, payload []byte) {
 func (r *rig) send(m ingest.Message) {
 	r.t.Helper()
 	m.ReceivedMS = r.now.UnixMilli()
-	m.Principal = ingest.Principal{Name: "node", Trusted: true}
+	if m.Principal == (ingest.Principal{}) {
+		m.Principal = ingest.Principal{Name: "node", Trusted: true}
+	}
 	m.Done = func(ingest.Outcome) { r.done = append(r.done, m.Topic) }
 	if err := r.host.Receive(r.t.Context(), m); err != nil && !errors.Is(err, r.refuse) {
 		r.t.Fatal(err)
@@ -106,6 +109,7 @@ type edge struct {
 	bdSeq       uint64
 	seq         uint64
 	aliases     bool
+	sender      ingest.Principal // zero: a trusted one
 }
 
 func (r *rig) edge() *edge { return &edge{r: r, group: "plant", node: "station1", aliases: true} }
@@ -127,7 +131,7 @@ func (e *edge) next(metrics ...*tahu.Payload_Metric) *tahu.Payload {
 
 func (e *edge) send(v Verb, p *tahu.Payload, device ...string) {
 	e.r.t.Helper()
-	e.r.raw(e.topic(v, device...), encode(e.r.t, p))
+	e.r.send(ingest.Message{Topic: e.topic(v, device...), Payload: encode(e.r.t, p), Principal: e.sender})
 }
 
 func (e *edge) nbirth(metrics ...*tahu.Payload_Metric) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest"
 	"github.com/fleetwatt/fleetwatt/ingest/sparkplug/tahu"
@@ -19,6 +21,18 @@ type message struct {
 	seq     uint8
 	ts      int64 // when it was published, by the node's clock
 	dated   bool  // ts is known
+	bytes   int64 // of weight, once it was asked for
+}
+
+// weight is what the message counts for while it waits: it is kept as it came,
+// but unpacked when its turn comes.
+func (m *message) weight() int64 {
+	const perMessage, perMetric = 256, 128
+	if m.bytes == 0 {
+		unpacked := max(len(m.Payload), proto.Size(m.payload))
+		m.bytes = int64(perMessage + len(m.Topic) + unpacked + perMetric*len(m.payload.Metrics))
+	}
+	return m.bytes
 }
 
 // time is when the message was published, or else received.
@@ -38,31 +52,24 @@ type waiting struct {
 	dated bool
 	since time.Time
 	stray bool // for the birth that explains it; otherwise for a sequence number
+	bytes int64
 }
 
-func (w *waiting) size() int64 { return int64(len(w.msg.Payload) + len(w.msg.Topic) + 256) }
-
 // edge takes a message of an edge node.
-func (h *Host) edge(o *outbox, topic Topic, m ingest.Message, now time.Time) {
-	p, fault := h.payloads.decode(m.Payload)
-	if fault != nil {
-		o.refuse(m, fault)
-		return
-	}
-	msg := &message{Message: m, topic: topic, payload: p}
-	msg.ts, msg.dated = milliseconds(p.Timestamp)
+func (h *Host) edge(o *outbox, msg *message, now time.Time) {
+	topic := msg.topic
 	if topic.Verb == NDeath {
 		h.nodeDeath(o, msg, now)
 		return
 	}
-	seq, err := sequence(p)
+	seq, err := sequence(msg.payload)
 	if err != nil {
-		o.refuse(m, &wire.Fault{Reason: wire.ReasonMalformed, Detail: string(topic.Verb) + ": " + err.Error(), Raw: m.Payload})
+		o.refuse(msg.Message, &wire.Fault{Reason: wire.ReasonMalformed, Detail: string(topic.Verb) + ": " + err.Error(), Raw: msg.Payload})
 		return
 	}
 	msg.seq = seq
 	n := h.lookup(o, topic.node(), now)
-	n.principal = m.Principal
+	n.principal = msg.Principal
 	switch {
 	case topic.Verb == NBirth:
 		h.nodeBirth(o, n, msg, now)
@@ -131,6 +138,7 @@ func (h *Host) drain(o *outbox, n *node, now time.Time) {
 			h.apply(o, n, msg, now)
 		}
 		n.next++
+		h.flush(o)
 	}
 	n.gap = time.Time{}
 	for i := range n.waiting {
@@ -163,6 +171,7 @@ func (h *Host) settle(o *outbox, n *node, now time.Time) {
 		if i == 0 || w.seq-expected < 128 {
 			n.next = w.seq + 1
 		}
+		h.flush(o)
 	}
 	n.gap = time.Time{}
 }
@@ -180,17 +189,19 @@ func (h *Host) hold(o *outbox, n *node, msg *message, now time.Time) {
 const maxWaiting = 512
 
 func (h *Host) room(n *node, msg *message) bool {
-	w := waiting{msg: msg.Message}
 	return len(n.waiting) < maxWaiting &&
-		n.waitingBytes+w.size() <= h.opts.Bounds.WaitingPerNode &&
-		h.waitingBytes+w.size() <= h.opts.Bounds.WaitingBytes
+		n.waitingBytes+msg.weight() <= h.opts.Bounds.WaitingPerNode &&
+		h.waitingBytes+msg.weight() <= h.opts.Bounds.WaitingBytes
 }
 
 func (h *Host) wait(n *node, msg *message, now time.Time, stray bool) {
-	w := waiting{msg: msg.Message, topic: msg.topic, seq: msg.seq, ts: msg.ts, dated: msg.dated, since: now, stray: stray}
+	w := waiting{
+		msg: msg.Message, topic: msg.topic, seq: msg.seq, ts: msg.ts, dated: msg.dated,
+		since: now, stray: stray, bytes: msg.weight(),
+	}
 	n.waiting = append(n.waiting, w)
-	n.waitingBytes += w.size()
-	h.waitingBytes += w.size()
+	n.waitingBytes += w.bytes
+	h.waitingBytes += w.bytes
 	if !stray && n.gap.IsZero() {
 		n.gap = now
 	}
@@ -199,8 +210,8 @@ func (h *Host) wait(n *node, msg *message, now time.Time, stray bool) {
 func (h *Host) remove(n *node, i int) waiting {
 	w := n.waiting[i]
 	n.waiting = slices.Delete(n.waiting, i, i+1)
-	n.waitingBytes -= w.size()
-	h.waitingBytes -= w.size()
+	n.waitingBytes -= w.bytes
+	h.waitingBytes -= w.bytes
 	return w
 }
 
@@ -230,8 +241,12 @@ func (h *Host) unexplained(o *outbox, m ingest.Message, why string) {
 }
 
 // resume takes the payload of a message apart again that has waited. It was
-// valid when it came.
+// valid when it came. After an error of Submit it is not worth the work: the
+// message stays unacknowledged.
 func (h *Host) resume(o *outbox, w waiting) *message {
+	if o.err != nil {
+		return nil
+	}
 	p, fault := h.payloads.decode(w.msg.Payload)
 	if fault != nil {
 		o.refuse(w.msg, fault)

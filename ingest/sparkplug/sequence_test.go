@@ -249,8 +249,10 @@ func TestRun(t *testing.T) {
 		e.seq++
 		e.ddata("b1", 51)
 		check := func(want int) {
-			r.host.turn.Lock() // Run may be handing on
-			defer r.host.turn.Unlock()
+			if err := r.host.turn.take(t.Context()); err != nil { // Run may be handing on
+				t.Fatal(err)
+			}
+			defer r.host.turn.give()
 			r.wantRebirths(e, want)
 		}
 		time.Sleep(5*time.Second - time.Millisecond)

@@ -70,6 +70,12 @@ type claimant struct {
 	device string
 }
 
+// claim is a claimant, with who sent its last message.
+type claim struct {
+	claimant
+	sender ingest.Principal
+}
+
 // lookup returns the node, heard just now, and makes room for a new one.
 func (h *Host) lookup(o *outbox, k nodeKey, now time.Time) *node {
 	if n := h.nodes[k]; n != nil {
@@ -135,19 +141,21 @@ func (h *Host) undefine(n *node, s *scope) {
 	s.byName, s.byAlias = nil, nil
 }
 
-// claim makes the scope the one that speaks for its device. It is refused while
-// another does: two sources of one id would mix their measurements.
-func (h *Host) claim(n *node, s *scope) bool {
+// claim makes the scope the one that speaks for its device, for a sender who may.
+// It is refused while another does: two sources of one id would mix their
+// measurements. Whose right to speak has ended claims nothing any more.
+func (h *Host) claim(n *node, s *scope, sender ingest.Principal) bool {
 	me := claimant{n.key, s.device}
-	if c, taken := h.claims[s.ref]; taken {
-		return c == me
+	c, taken := h.claims[s.ref]
+	if taken && c.claimant != me && h.opts.MaySpeak(c.sender, s.ref) {
+		return false
 	}
-	h.claims[s.ref] = me
+	h.claims[s.ref] = claim{me, sender}
 	return true
 }
 
 func (h *Host) unclaim(n *node, s *scope) {
-	if h.claims[s.ref] == (claimant{n.key, s.device}) {
+	if h.claims[s.ref].claimant == (claimant{n.key, s.device}) {
 		delete(h.claims, s.ref)
 	}
 }

@@ -35,6 +35,15 @@ func (v Verb) ofDevice() (yes, known bool) {
 	return false, false
 }
 
+// fromNode reports whether edge nodes publish it, and the host reads it.
+func (v Verb) fromNode() bool {
+	switch v {
+	case NBirth, NDeath, NData, DBirth, DDeath, DData:
+		return true
+	}
+	return false
+}
+
 // ErrTopic says that a topic is not one of Sparkplug B 3.0.
 var ErrTopic = errors.New("not a Sparkplug topic")
 

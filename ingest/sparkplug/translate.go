@@ -19,8 +19,12 @@ func (h *Host) translate(n *node, s *scope, msg *message, byName bool) (_ wire.D
 	switch {
 	case s.unfit != nil:
 		return t.refuse(s.unfit), false
-	case s.rule != nil && !h.claim(n, s):
-		return t.refuse(&problem{wire.ReasonForeign, fmt.Sprintf("%s is spoken for by %s %s", s.ref, h.claims[s.ref].node, h.claims[s.ref].device)}), false
+	case s.rule != nil && !h.opts.MaySpeak(msg.Principal, s.ref):
+		h.unclaim(n, s)
+		s.told = false
+		return t.refuse(&problem{wire.ReasonForeign, fmt.Sprintf("%s may not publish for %s", msg.Principal.Name, s.ref)}), false
+	case s.rule != nil && !h.claim(n, s, msg.Principal):
+		return t.contended(h.claims[s.ref].claimant), false
 	}
 	var d wire.Decoded
 	if s.rule != nil && !s.told {
@@ -57,6 +61,17 @@ type group struct {
 
 func (t *translation) refuse(p *problem) wire.Decoded {
 	return wire.Decoded{Faults: []wire.Fault{{Reason: p.reason, Detail: p.detail, Raw: t.msg.Payload}}}
+}
+
+// contended refuses a message whose device another node speaks for. An operator
+// may take it in later, so it says by itself what its metrics are.
+func (t *translation) contended(by claimant) wire.Decoded {
+	all := make([]int, len(t.msg.payload.Metrics))
+	for i := range all {
+		all[i] = i
+	}
+	detail := fmt.Sprintf("%s is spoken for by %s %s", t.scope.ref, by.node, by.device)
+	return wire.Decoded{Faults: []wire.Fault{{Reason: wire.ReasonSpokenFor, Detail: detail, Raw: t.extract(all)}}}
 }
 
 func (t *translation) metric(i int, m *tahu.Payload_Metric) {
@@ -181,14 +196,15 @@ func (s *scope) resolve(m *tahu.Payload_Metric, byName bool) (d *metric, why str
 
 // extract is a payload with only some of the metrics, which says by itself what
 // they are: names and datatypes are put in as far as the birth told them. It is
-// what an operator sees in the quarantine.
+// what an operator sees in the quarantine, and can replay. Where that is larger
+// than a payload may be, it is the payload as it came.
 func (t *translation) extract(metrics []int) []byte {
 	out := &tahu.Payload{Timestamp: t.msg.payload.Timestamp}
 	for _, i := range metrics {
 		m := t.msg.payload.Metrics[i]
 		c := &tahu.Payload_Metric{
 			Name: m.Name, Alias: m.Alias, Timestamp: m.Timestamp, Datatype: m.Datatype,
-			IsHistorical: m.IsHistorical, IsNull: m.IsNull, Properties: m.Properties, Value: m.Value,
+			IsHistorical: m.IsHistorical, IsTransient: m.IsTransient, IsNull: m.IsNull, Properties: m.Properties, Value: m.Value,
 		}
 		if d, _ := t.scope.resolve(m, t.byName); d != nil {
 			c.Name, c.Alias = proto.String(d.name), nil
@@ -199,7 +215,7 @@ func (t *translation) extract(metrics []int) []byte {
 		out.Metrics = append(out.Metrics, c)
 	}
 	b, err := proto.Marshal(out)
-	if err != nil {
+	if err != nil || len(b) > t.host.payloads.maxBytes {
 		return t.msg.Payload
 	}
 	return b

@@ -107,15 +107,18 @@ func (in intake) Accounting() api.Accounting { return api.Accounting(in.pipeline
 
 // Replay submits a quarantined record again, with the time it was received at,
 // so that the same record gets the same time. One that was from the future is
-// judged by the time of now.
+// judged by the time of now. It is its sender's still: the pipeline asks again
+// whether that one may speak for the device, by the registry of now. Where nobody
+// knows who the sender was, nobody can answer.
 func (in intake) Replay(ctx context.Context, e quarantine.Entry) (records, quarantined int, err error) {
-	if e.Reason == wire.ReasonForeign {
+	sender, known := senderOf(&e)
+	if !known || e.Reason == wire.ReasonForeign {
 		return 0, 0, api.ErrNotReplayable
 	}
 	done := make(chan ingest.Outcome, 1)
 	m := ingest.Message{
 		Topic: e.Topic, Payload: e.Payload, ReceivedMS: e.ReceivedAt.UnixMilli(),
-		Principal: ingest.Principal{Name: e.Principal, Trusted: true}, // it was let through when it came
+		Principal: sender,
 		Done:      func(o ingest.Outcome) { done <- o },
 	}
 	if e.Reason == wire.ReasonFuture {
@@ -137,6 +140,17 @@ func (in intake) Replay(ctx context.Context, e quarantine.Entry) (records, quara
 	case <-ctx.Done():
 		return 0, 0, ctx.Err()
 	}
+}
+
+// senderOf is who published an entry; false where that is not known.
+func senderOf(e *quarantine.Entry) (p ingest.Principal, known bool) {
+	p = ingest.Principal{Name: e.Principal, Trusted: e.Trusted}
+	if e.Sender == "" {
+		return p, p.Trusted
+	}
+	var err error
+	p.Device, err = devices.ParseRef(e.Sender)
+	return p, err == nil
 }
 
 // credentials are the registry's; a device whose credential changes is thrown
@@ -180,8 +194,14 @@ func (t toQuarantine) Put(ctx context.Context, rejected []ingest.Rejected) error
 	entries := make([]quarantine.Entry, len(rejected))
 	for i, r := range rejected {
 		entries[i] = quarantine.Entry{
-			ReceivedAt: r.ReceivedAt, Topic: r.Topic, Device: r.Device, Principal: r.Principal,
+			ReceivedAt: r.ReceivedAt, Topic: r.Topic, Device: r.Device,
+			Principal: r.Principal.Name, Trusted: r.Principal.Trusted,
 			Reason: r.Reason, Detail: r.Detail, Payload: r.Payload,
+		}
+	}
+	for i, r := range rejected {
+		if r.Principal.Device != (devices.Ref{}) {
+			entries[i].Sender = r.Principal.Device.String()
 		}
 	}
 	before := t.q.Purged()

@@ -61,13 +61,14 @@ func (e *embedded) publish(_ context.Context, p sparkplug.Publication) error {
 	return e.b.Publish(p.Topic, p.Payload, p.Retain)
 }
 
-// Run serves clients until ctx ends. The host's birth comes before the first of
-// them.
+// Run serves clients until ctx ends, and then hands on what the Sparkplug host
+// holds back. The host's birth is the first message on its way to subscribers,
+// before there are any.
 func (e *embedded) Run(ctx context.Context) error {
-	if err := e.b.Start(); err != nil {
-		return err
-	}
 	if e.sparkplug == nil {
+		if err := e.b.Start(); err != nil {
+			return err
+		}
 		<-ctx.Done()
 		return nil
 	}
@@ -75,23 +76,31 @@ func (e *embedded) Run(ctx context.Context) error {
 	if err := e.sparkplug.Connected(ctx); err != nil {
 		return err
 	}
-	return e.sparkplug.Run(ctx)
+	if err := e.b.Start(); err != nil {
+		return err
+	}
+	return drained(ctx, e.sparkplug.Run(ctx), e.sparkplug)
 }
 
-// farewell bounds how long the Sparkplug host may take to say goodbye and hand
-// on what it holds back.
+// drained is how a source with a Sparkplug host ends, with err: what the host
+// still holds back is handed on, as far as the pipeline takes it in time. The
+// host's Run must have returned, for it may be waiting for the pipeline in its
+// turn.
+func drained(ctx context.Context, err error, host interface{ Drain(context.Context) error }) error {
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	return errors.Join(err, host.Drain(ending))
+}
+
+// farewell bounds how long the Sparkplug host may take to hand on what it holds
+// back. What it can't stays unacknowledged.
 const farewell = 5 * time.Second
 
 func (e *embedded) Quiesce() {
-	if e.sparkplug == nil {
-		e.b.Quiesce()
-		return
+	if e.sparkplug != nil {
+		_ = e.sparkplug.Disconnecting(context.Background()) // it does not wait; nobody may be left to be told
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	_ = e.sparkplug.Disconnecting(ctx) // nobody is left to be told
 	e.b.Quiesce()
-	_ = e.sparkplug.Drain(ctx) // what is not handed on stays unacknowledged
 }
 
 func (e *embedded) Close()          { _ = e.b.Close() }
@@ -147,7 +156,7 @@ func (a *App) openSparkplug(publish func(context.Context, sparkplug.Publication)
 	}
 	a.sparkplug, err = sparkplug.New(sparkplug.Options{
 		HostID: a.cfg.SparkplugHost, Schema: a.schema, Mapping: mapping, Limits: a.limits(),
-		Submit: a.pipeline.SubmitDecoded, Publish: publish, Now: a.now, Logger: a.log,
+		Submit: a.pipeline.SubmitDecoded, MaySpeak: a.pipeline.MaySpeak, Publish: publish, Now: a.now, Logger: a.log,
 	})
 	return err
 }

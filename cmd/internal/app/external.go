@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 
 	"golang.org/x/sync/errgroup"
 
@@ -74,10 +73,7 @@ func (e *external) Run(ctx context.Context) error {
 	g.Go(func() error { return e.Source.Run(running) })
 	g.Go(func() error { return e.link.Run(running, e.host) })
 	g.Go(func() error { return e.host.Run(running) })
-	err := g.Wait()
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	return errors.Join(err, e.host.Drain(drain))
+	return drained(ctx, g.Wait(), e.host)
 }
 
 // Trouble says what is wrong with either connection.

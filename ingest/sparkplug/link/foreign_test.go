@@ -208,8 +208,9 @@ func embedded(t *testing.T, s *sink) (*sparkplug.Host, string) {
 	var b *broker.Broker
 	host, err := sparkplug.New(sparkplug.Options{
 		HostID: "fleetwatt", Schema: schema, Submit: s.submit, Now: time.Now, ReorderTimeout: 500 * time.Millisecond,
-		Publish: func(_ context.Context, p sparkplug.Publication) error { return b.Publish(p.Topic, p.Payload, p.Retain) },
-		Mapping: sparkplug.Mapping{Rules: []sparkplug.Rule{{Name: "battery", Kind: "battery"}}},
+		Publish:  func(_ context.Context, p sparkplug.Publication) error { return b.Publish(p.Topic, p.Payload, p.Retain) },
+		MaySpeak: func(ingest.Principal, devices.Ref) bool { return true },
+		Mapping:  sparkplug.Mapping{Rules: []sparkplug.Rule{{Name: "battery", Kind: "battery"}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -190,7 +190,8 @@ func start(t testing.TB, broker string, submit func(context.Context, ingest.Mess
 	}
 	host, err := sparkplug.New(sparkplug.Options{
 		HostID: "fleetwatt", Schema: schema, Submit: submit, Publish: l.Publish, Now: time.Now, ReorderTimeout: 500 * time.Millisecond,
-		Mapping: sparkplug.Mapping{Rules: []sparkplug.Rule{{Name: "battery", Kind: "battery"}}},
+		MaySpeak: func(ingest.Principal, devices.Ref) bool { return true },
+		Mapping:  sparkplug.Mapping{Rules: []sparkplug.Rule{{Name: "battery", Kind: "battery"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
