@@ -28,9 +28,18 @@ type rotationInput struct {
 	} `nameHint:"Rotation"`
 }
 
-type certificatePath struct {
+// A common name may hold any character, / and + and % too: it has no place in a
+// path, where proxies and routers read these in different ways.
+type certificateInput struct {
 	DevicePath
-	CommonName string `path:"name" minLength:"1" maxLength:"128" doc:"common name of the client certificate"`
+	Body struct {
+		CommonName string `json:"common_name" minLength:"1" maxLength:"128" doc:"of the client certificate"`
+	} `nameHint:"NewCertificate"`
+}
+
+type certificateQuery struct {
+	DevicePath
+	CommonName string `query:"common_name" required:"true" minLength:"1" maxLength:"128" doc:"of the client certificate"`
 }
 
 type credentialsInput struct {
@@ -81,8 +90,9 @@ func (a *API) routeCredential(kind devices.Kind) {
 	})
 	add(a, operation{
 		id: "rotate-" + name + "-credential", method: http.MethodPost, path: path + "/rotate", tag: "credentials",
-		summary: "Give the device a new secret, and let the old one work for a while", notes: "The body may be left out.",
-		errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnsupportedMediaType},
+		summary: "Give the device a new secret, and let the old one work for a while",
+		notes:   "409 while the old one of the last rotation still works: the device may use either. The body may be left out.",
+		errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
 	}, func(ctx context.Context, in *rotationInput) (*itemOutput[Secret], error) {
 		return a.rotateCredential(ctx, devices.Ref{Kind: kind, ID: in.ID}, in)
 	})
@@ -96,13 +106,14 @@ func (a *API) routeCredential(kind devices.Kind) {
 }
 
 func (a *API) routeCertificate(kind devices.Kind) {
-	name, path := string(kind), "/"+kind.Plural()+"/{id}/certificates/{name}"
+	name, path := string(kind), "/"+kind.Plural()+"/{id}/certificates"
 	add(a, operation{
 		id: "put-" + name + "-certificate", method: http.MethodPut, path: path, tag: "credentials",
 		summary: "Let client certificates of this common name sign in as the device",
-		errors:  []int{http.StatusNotFound, http.StatusConflict},
-	}, func(ctx context.Context, in *certificatePath) (*itemOutput[Credential], error) {
-		c, err := a.opts.Credentials.BindCertificate(ctx, devices.Ref{Kind: kind, ID: in.ID}, in.CommonName)
+		notes:   "To bind the same again changes nothing.",
+		errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
+	}, func(ctx context.Context, in *certificateInput) (*itemOutput[Credential], error) {
+		c, err := a.opts.Credentials.BindCertificate(ctx, devices.Ref{Kind: kind, ID: in.ID}, in.Body.CommonName)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +122,7 @@ func (a *API) routeCertificate(kind devices.Kind) {
 	add(a, operation{
 		id: "delete-" + name + "-certificate", method: http.MethodDelete, path: path, tag: "credentials",
 		summary: "Take one of the device's certificates away", errors: []int{http.StatusNotFound},
-	}, func(ctx context.Context, in *certificatePath) (*struct{}, error) {
+	}, func(ctx context.Context, in *certificateQuery) (*struct{}, error) {
 		return nil, a.opts.Credentials.RevokeCertificate(ctx, devices.Ref{Kind: kind, ID: in.ID}, in.CommonName)
 	})
 }

@@ -35,7 +35,17 @@ type exportInput struct {
 	Fields  []string `query:"fields" doc:"comma-separated field names; default: all"`
 	Format  string   `query:"format" enum:"csv,parquet" default:"csv"`
 	Time    string   `query:"time" enum:"rfc3339,epoch_ms" default:"rfc3339" doc:"how CSV writes times; Parquet has Unix milliseconds"`
+
+	conn net.Conn
 }
+
+// Resolve keeps the connection that the request came on.
+func (in *exportInput) Resolve(ctx huma.Context) []error {
+	in.conn = humafiber.Unwrap(ctx).Context().Conn()
+	return nil
+}
+
+var _ huma.Resolver = (*exportInput)(nil)
 
 type exportOutput struct {
 	ContentType        string `header:"Content-Type"`
@@ -67,7 +77,9 @@ func (a *API) routeExport() {
 }
 
 // export answers with the file, or with a problem where not even its start can
-// be had. It calls release when it has ended.
+// be had. Up to that, which for Parquet is all of it, nothing is written by which
+// one could tell that the client has gone: so its connection is watched. It calls
+// release when it has ended.
 func (a *API) export(in *exportInput, release func()) (out *exportOutput, err error) {
 	d := &download{ctx: a.base, release: release, timeout: a.opts.WriteTimeout, failed: func(err error) {
 		a.opts.Log.Warn("export cut off", "kind", in.Kind, "err", err)
@@ -91,13 +103,18 @@ func (a *API) export(in *exportInput, release func()) (out *exportOutput, err er
 		}
 	}
 	format := export.Format(in.Format)
-	d.file, err = export.New(a.base, a.opts.Telemetry, a.opts.Schema, telemetry.RangeQuery{
+	ctx, ignore := watched(a.base, in.conn)
+	defer ignore()
+	d.file, err = export.New(ctx, a.opts.Telemetry, a.opts.Schema, telemetry.RangeQuery{
 		Kind: kind, Devices: in.Devices, Fields: in.Fields, Window: window,
 	}, export.Options{Format: format, Times: export.Times(in.Time), TempDir: a.opts.TempDir})
 	if err != nil {
 		return nil, err
 	}
-	if err := d.next(); err != nil && !errors.Is(err, io.EOF) {
+	if err := d.next(ctx); err != nil && !errors.Is(err, io.EOF) {
+		if ctx.Err() != nil {
+			a.opts.Log.Info("export dropped: its client has gone, or the server stops", "kind", in.Kind)
+		}
 		return nil, err
 	}
 	const stamp = "20060102T150405Z"
@@ -139,8 +156,8 @@ func (d *download) send(ctx huma.Context) {
 	answer.SetBodyStream(d, -1)
 }
 
-func (d *download) next() (err error) {
-	d.part, err = d.file.Next(d.ctx)
+func (d *download) next(ctx context.Context) (err error) {
+	d.part, err = d.file.Next(ctx)
 	return err
 }
 
@@ -149,7 +166,7 @@ func (d *download) next() (err error) {
 func (d *download) Read(p []byte) (int, error) {
 	var end error
 	if len(d.part) == 0 {
-		if end = d.next(); end != nil && !errors.Is(end, io.EOF) {
+		if end = d.next(d.ctx); end != nil && !errors.Is(end, io.EOF) {
 			d.failed(end)
 			return 0, end
 		}

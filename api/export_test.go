@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -236,5 +237,103 @@ func TestExportNobodyTakes(t *testing.T) {
 		case <-deadline:
 			t.Fatalf("got %d, %v, want room for another export", a.status, err)
 		}
+	}
+}
+
+// Parquet is sent when all of it is there. A client that goes away before that
+// ends the work.
+func TestExportParquetThatNobodyWaitsFor(t *testing.T) {
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	store := &endless{then: func(ctx context.Context) error {
+		close(begun)
+		select {
+		case <-ctx.Done():
+			ended <- ctx.Err()
+		case <-time.After(30 * time.Second):
+			ended <- errors.New("it went on without its client")
+		}
+		return ctx.Err()
+	}}
+	dir := t.TempDir()
+	s := start(t, store.install, func(o *Options) { o.TempDir = dir })
+	ctx, hangUp := context.WithCancel(t.Context())
+	defer hangUp()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+endlessPath+"&format=parquet", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	answered := make(chan error, 1)
+	go func() {
+		res, err := s.client.Do(req)
+		if err == nil {
+			err = res.Body.Close()
+		}
+		answered <- err
+	}()
+	<-begun
+	hangUp()
+	if err := <-answered; !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the client to have gone before the answer", err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the export to end with its client", err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(20 * time.Second); ; {
+		left, err := os.ReadDir(dir)
+		if err == nil && len(left) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
+func TestHungUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if hungUp(server) {
+		t.Error("a quiet client: got gone")
+	}
+	if _, err := io.WriteString(client, "next"); err != nil {
+		t.Fatal(err)
+	}
+	next := make([]byte, 4)
+	if _, err := io.ReadFull(server, next[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if hungUp(server) {
+		t.Error("a client that sends: got gone")
+	}
+	if _, err := io.ReadFull(server, next[1:]); err != nil || string(next) != "next" {
+		t.Errorf("got %q, %v, want nothing to be taken of what it sends", next, err)
+	}
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for !hungUp(server) {
+		if time.Now().After(deadline) {
+			t.Fatal("a client that has closed is not gone")
+		}
+		runtime.Gosched()
 	}
 }

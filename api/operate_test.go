@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -187,7 +189,8 @@ func TestRotateCredential(t *testing.T) {
 				t.Errorf("%s: %v", grace, err)
 			}
 		}
-		first = second
+		refused(t, s.do(http.MethodPost, path+"/rotate", grace), http.StatusConflict) // the old one still works
+		first = must[Secret](s, http.StatusOK, http.MethodPut, path, `{"username":"north"}`)
 	}
 	for _, grace := range []string{"59s", "91d", "-1h", "soon"} {
 		p := refused(t, s.do(http.MethodPost, path+"/rotate", fmt.Sprintf(`{"grace":%q}`, grace)), http.StatusUnprocessableEntity)
@@ -201,31 +204,55 @@ func TestCertificates(t *testing.T) {
 	s := start(t)
 	s.must("station", `{"id":"st1"}`)
 	s.must("battery", `{"id":"B1"}`)
-	const path = "/api/v1/stations/st1/certificates/"
-	bound := must[Credential](s, http.StatusOK, http.MethodPut, path+"depot%20nr%201", "")
-	want := Credential{Device: "station/st1", Type: "certificate", CommonName: "depot nr 1", CreatedAt: timeOf(clock)}
-	if diff := cmp.Diff(want, bound); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	const path = "/api/v1/stations/st1/certificates"
+	bind := func(name string) string {
+		t.Helper()
+		body, err := json.Marshal(map[string]string{"common_name": name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
 	}
-	ref, err := s.registry.AuthenticateCertificate(t.Context(), "depot nr 1")
-	if err != nil || ref != (devices.Ref{Kind: devices.KindStation, ID: "st1"}) {
-		t.Errorf("got %v, %v, want the station", ref, err)
+	// These mean something in a URL, and are to mean themselves.
+	names := []string{"depot nr 1", "a+b", "a b", "Dev/4", "100%2B", "?&=#", "..", "ü"}
+	for i, name := range names {
+		bound := must[Credential](s, http.StatusOK, http.MethodPut, path, bind(name))
+		want := Credential{Device: "station/st1", Type: "certificate", CommonName: name, CreatedAt: timeOf(clock)}
+		if diff := cmp.Diff(want, bound); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+		ref, err := s.registry.AuthenticateCertificate(t.Context(), name)
+		if err != nil || ref != (devices.Ref{Kind: devices.KindStation, ID: "st1"}) {
+			t.Errorf("%q: got %v, %v, want the station", name, ref, err)
+		}
+		all, err := s.registry.Certificates(t.Context())
+		if err != nil || len(all) != i+1 {
+			t.Errorf("%q: got %v, %v, want %d certificates", name, all, err, i+1)
+		}
 	}
-	refused(t, s.do(http.MethodPut, "/api/v1/batteries/B1/certificates/depot%20nr%201", ""), http.StatusConflict)
-	refused(t, s.do(http.MethodPut, "/api/v1/batteries/absent/certificates/x", ""), http.StatusNotFound)
+	refused(t, s.do(http.MethodPut, "/api/v1/batteries/B1/certificates", bind("a+b")), http.StatusConflict)
+	refused(t, s.do(http.MethodPut, "/api/v1/batteries/absent/certificates", bind("x")), http.StatusNotFound)
+	refused(t, s.do(http.MethodPut, path, `{}`), http.StatusUnprocessableEntity)
+	refused(t, s.do(http.MethodPut, path, bind("")), http.StatusUnprocessableEntity)
 	must[Secret](s, http.StatusOK, http.MethodPut, "/api/v1/batteries/B1/credential", "")
-	for query, want := range map[string]int{"": 2, "?device=station/st1": 1, "?device=battery/B1": 1, "?device=battery/none": 0} {
+	for query, want := range map[string]int{"": 1 + len(names), "?device=station/st1": len(names), "?device=battery/B1": 1, "?device=battery/none": 0} {
 		got := must[struct{ Items []Credential }](s, http.StatusOK, http.MethodGet, "/api/v1/credentials"+query, "")
 		if len(got.Items) != want {
 			t.Errorf("%s: got %v, want %d", query, got.Items, want)
 		}
 	}
 	refused(t, s.get("/api/v1/credentials?device=st1"), http.StatusUnprocessableEntity)
-	refused(t, s.do(http.MethodDelete, path+"other", ""), http.StatusNotFound)
-	if a := s.do(http.MethodDelete, path+"depot%20nr%201", ""); a.status != http.StatusNoContent {
-		t.Errorf("delete: got %d %s, want 204", a.status, a.body)
-	}
-	if _, err := s.registry.AuthenticateCertificate(t.Context(), "depot nr 1"); err == nil {
-		t.Error("a certificate that was taken away lets in")
+	refused(t, s.do(http.MethodDelete, path, ""), http.StatusUnprocessableEntity)
+	refused(t, s.do(http.MethodDelete, path+"?common_name=other", ""), http.StatusNotFound)
+	for i, name := range names {
+		if a := s.do(http.MethodDelete, path+"?"+url.Values{"common_name": {name}}.Encode(), ""); a.status != http.StatusNoContent {
+			t.Errorf("delete %q: got %d %s, want 204", name, a.status, a.body)
+		}
+		if _, err := s.registry.AuthenticateCertificate(t.Context(), name); err == nil {
+			t.Errorf("%q: a certificate that was taken away lets in", name)
+		}
+		if all, err := s.registry.Certificates(t.Context()); err != nil || len(all) != len(names)-i-1 {
+			t.Errorf("%q: got %v, %v, want only this one to go", name, all, err)
+		}
 	}
 }

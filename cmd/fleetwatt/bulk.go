@@ -62,6 +62,9 @@ func (b *bulk) run(cmd *cobra.Command, r *remote) error {
 	return b.create(cmd, c, all)
 }
 
+// bulkColumns are the first line of the file of secrets.
+func bulkColumns() []string { return []string{"device", "username", "secret"} }
+
 // create writes each secret to the file as soon as it is made: nobody can have
 // it again.
 func (b *bulk) create(cmd *cobra.Command, c *client.Client, all []wanted) (err error) {
@@ -69,7 +72,13 @@ func (b *bulk) create(cmd *cobra.Command, c *client.Client, all []wanted) (err e
 	if err != nil {
 		return fmt.Errorf("out: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Sync(), f.Close()) }()
+	secrets, certificates := 0, 0
+	defer func() {
+		err = errors.Join(err, f.Sync(), f.Close())
+		if err != nil && secrets == 0 { // the file would only be in the way of another try
+			err = errors.Join(err, os.Remove(b.out))
+		}
+	}()
 	w := csv.NewWriter(f)
 	write := func(record ...string) error {
 		if err := w.Write(record); err != nil {
@@ -78,12 +87,14 @@ func (b *bulk) create(cmd *cobra.Command, c *client.Client, all []wanted) (err e
 		w.Flush()
 		return w.Error()
 	}
-	if err := write("device", "username", "secret"); err != nil {
+	if err := write(bulkColumns()...); err != nil {
 		return err
 	}
-	secrets, certificates := 0, 0
 	stopped := func(at wanted, err error) error {
-		return fmt.Errorf("%s:%d: %w (%d secrets were made before and are in %s)", b.from, at.line, err, secrets, b.out)
+		if secrets == 0 {
+			return fmt.Errorf("%s:%d: %w (no secret was made)", b.from, at.line, err)
+		}
+		return fmt.Errorf("%s:%d: %w (%d secrets were made before and are in %s: go on with the lines from here, and another --out)", b.from, at.line, err, secrets, b.out)
 	}
 	for _, one := range all {
 		if one.commonName != "" {

@@ -40,6 +40,7 @@ func TestRefusals(t *testing.T) {
 		{"several at once", []string{"--http-listen", "nowhere", "--log-level", "loud", "--rollup-schedule", "daily"}, []string{"http-listen", "log-level", "rollup-schedule"}},
 		{"short admin key", []string{"--admin-key", "secret"}, []string{"admin-key", "16"}},
 		{"no such file", []string{"--config", "missing.yaml"}, []string{"missing.yaml"}},
+		{"days", []string{"--retention", "7x", "--quarantine-max-age", "7d"}, []string{"retention", "24h or 7d"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

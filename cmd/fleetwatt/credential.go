@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetwatt/fleetwatt/api"
 	"github.com/fleetwatt/fleetwatt/cmd/internal/client"
+	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
 	"github.com/fleetwatt/fleetwatt/devices"
 )
 
@@ -103,15 +105,20 @@ func createSecret(cmd *cobra.Command, c *client.Client, ref devices.Ref, usernam
 }
 
 func bindCertificate(cmd *cobra.Command, c *client.Client, ref devices.Ref, commonName string) (bound api.Credential, err error) {
-	_, err = c.Call(cmd.Context(), http.MethodPut, devicePath(ref)+"/certificates/"+url.PathEscape(commonName), nil, nil, &bound)
+	_, err = c.Call(cmd.Context(), http.MethodPut, certificatesPath(ref), nil, map[string]string{"common_name": commonName}, &bound)
 	return bound, err
 }
+
+func certificatesPath(ref devices.Ref) string { return devicePath(ref) + "/certificates" }
 
 func credentialRotate(r *remote) *cobra.Command {
 	var grace string
 	cmd := &cobra.Command{
 		Use:   "rotate KIND/ID",
 		Short: "Give a device a new secret, and let the old one work for a while",
+		Long: `Give a device a new secret, and let the old one work for a while. Until that
+is over another rotation is refused, for the device may use either secret; with
+--grace 0 both end at once.`,
 		Example: `  fleetwatt devices credential rotate battery/bat-0001 --grace 7d
   fleetwatt devices credential rotate battery/bat-0001 --grace 0`,
 		Args: cobra.ExactArgs(1),
@@ -120,7 +127,7 @@ func credentialRotate(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			overlap, err := parseDays(grace)
+			overlap, err := config.ParseDays(grace)
 			if err != nil {
 				return fmt.Errorf("grace: %w", err)
 			}
@@ -128,12 +135,13 @@ func credentialRotate(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var secret api.Secret
+			rotate := replaceSecret
 			if overlap > 0 {
-				_, err = c.Call(cmd.Context(), http.MethodPost, devicePath(ref)+"/credential/rotate", nil, map[string]string{"grace": overlap.String()}, &secret)
-			} else {
-				secret, err = replaceSecret(cmd, c, ref)
+				rotate = func(cmd *cobra.Command, c *client.Client, ref devices.Ref) (api.Secret, error) {
+					return rotateSecret(cmd, c, ref, overlap)
+				}
 			}
+			secret, err := rotate(cmd, c, ref)
 			if err != nil {
 				return err
 			}
@@ -142,6 +150,16 @@ func credentialRotate(r *remote) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&grace, "grace", "24h", "how long the old secret still works, up to 90d; 0: not at all, and its connections end")
 	return cmd
+}
+
+// rotateSecret lets the old secret work beside the new one.
+func rotateSecret(cmd *cobra.Command, c *client.Client, ref devices.Ref, grace time.Duration) (secret api.Secret, err error) {
+	_, err = c.Call(cmd.Context(), http.MethodPost, devicePath(ref)+"/credential/rotate", nil, map[string]string{"grace": grace.String()}, &secret)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusConflict {
+		err = fmt.Errorf("%w, and the device may use that or the new one (rotate again after that, or with --grace 0, which ends both at once)", err)
+	}
+	return secret, err
 }
 
 // replaceSecret gives the device a new secret under the name that it has.
@@ -174,11 +192,12 @@ func credentialRevoke(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path, what := devicePath(ref)+"/credential", "what "+ref.String()+" signs in with"
-			if commonName != "" {
-				path, what = devicePath(ref)+"/certificates/"+url.PathEscape(commonName), "certificate "+shown(commonName)+" of "+ref.String()
+			path, query, what := devicePath(ref)+"/credential", url.Values{}, "what "+ref.String()+" signs in with"
+			if cmd.Flags().Changed("common-name") { // an empty one is not to mean all
+				path, what = certificatesPath(ref), "certificate "+shown(commonName)+" of "+ref.String()
+				query.Set("common_name", commonName)
 			}
-			if _, err := c.Call(cmd.Context(), http.MethodDelete, path, nil, nil, nil); err != nil {
+			if _, err := c.Call(cmd.Context(), http.MethodDelete, path, query, nil, nil); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "%s: taken away\n", what)
@@ -204,12 +223,25 @@ func credentialList(r *remote) *cobra.Command {
 				return err
 			}
 			all, err := credentialsOf(cmd, c, device)
+			if err == nil && device != "" && len(all) == 0 {
+				err = registeredAt(cmd, c, device)
+			}
 			if err != nil {
 				return err
 			}
 			return r.print(cmd, all, func(w io.Writer) error { return printCredentials(w, all) })
 		},
 	}
+}
+
+// registeredAt is an error where the server does not know the device.
+func registeredAt(cmd *cobra.Command, c *client.Client, device string) error {
+	ref, err := devices.ParseRef(device)
+	if err != nil {
+		return err
+	}
+	_, err = c.Call(cmd.Context(), http.MethodGet, devicePath(ref), nil, nil, nil)
+	return err
 }
 
 // credentialsOf are those of a device, or all.

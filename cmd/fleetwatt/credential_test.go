@@ -4,10 +4,13 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,7 +59,10 @@ func TestCredentialCommands(t *testing.T) {
 	}
 	first := fields[3]
 	s.refuse("rotate", "devices", "credential", "create", "station/s1")
-	s.refuse("not found", "devices", "credential", "create", "station/absent")
+	s.refuse("device not found", "devices", "credential", "create", "station/absent")
+	s.refuse("not found", "devices", "credential", "list", "station/absent")
+	s.refuse("kind/id", "devices", "credential", "list", "s1")
+	s.operate("devices", "credential", "list", "station/s2") // which has none
 	s.refuse("kind/id", "devices", "credential", "create", "s1")
 
 	old, err := s.signIn("s1", first)
@@ -73,6 +79,12 @@ func TestCredentialCommands(t *testing.T) {
 	case <-old:
 		t.Error("a rotation with grace ends the connection")
 	default:
+	}
+	s.refuse("the device may use", "devices", "credential", "rotate", "station/s1", "--grace", "7d")
+	for name, value := range map[string]string{"old": first, "new": second.Secret} {
+		if _, err := s.signIn("s1", value); err != nil {
+			t.Errorf("rotated again in the grace: the %s secret: %v", name, err)
+		}
 	}
 	third := operateJSON[secret](s, "devices", "credential", "rotate", "station/s1", "--grace", "0")
 	thrownOut(t, "rotated at once", old)
@@ -101,6 +113,12 @@ func TestCredentialCommands(t *testing.T) {
 		}
 	}
 	s.operate("devices", "credential", "revoke", "station/s1", "--common-name", "s1.example.com")
+	for _, name := range []string{"a+b", "Dev/4", "50%2F"} {
+		out, _ = s.operate("devices", "credential", "create", "station/s1", "--common-name", name)
+		wants(t, "certificate", out, "  "+name+"  ")
+		s.operate("devices", "credential", "revoke", "station/s1", "--common-name", name)
+	}
+	s.refuse("common_name", "devices", "credential", "revoke", "station/s1", "--common-name", "")
 	s.operate("devices", "credential", "revoke", "station/s1")
 	thrownOut(t, "revoked", live)
 	if _, err := s.signIn("s1", third.Secret); err == nil {
@@ -168,6 +186,48 @@ func TestBulkCredentials(t *testing.T) {
 			t.Errorf("%s: %v", r[0], err)
 		}
 	}
+	write("device,common_name\nstation/s1,Dev/4\nstation/s2,Dev+5\n")
+	stdout, _ = s.operate("devices", "credential", "create", "--from", in, "--out", filepath.Join(dir, "certificates.csv"))
+	wants(t, "names that mean something in a URL", stdout, "0 secrets", "2 certificates")
+	stdout, _ = s.operate("devices", "credential", "list")
+	wants(t, "list", stdout, "  Dev/4  ", "  Dev+5  ")
 	write("device\nstation/s2\n")
 	s.refuse("exists", "devices", "credential", "create", "--from", in, "--out", out)
+}
+
+// A file without a secret in it would be in the way of another try.
+func TestBulkCredentialsThatBreakOff(t *testing.T) {
+	var left atomic.Int32 // secrets that can be made
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Total-Count", "2")
+		switch {
+		case r.Method == http.MethodPost && left.Add(-1) < 0:
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, `{"title":"Internal Server Error","detail":"internal error"}`)
+		case r.Method == http.MethodPost:
+			_, _ = io.WriteString(w, `{"username":"s1","secret":"only-this-once"}`)
+		case strings.HasSuffix(r.URL.Path, "/stations"):
+			_, _ = io.WriteString(w, `{"items":[{"id":"s1"},{"id":"s2"}]}`)
+		default:
+			_, _ = io.WriteString(w, `{"items":[]}`)
+		}
+	}))
+	defer front.Close()
+	s := &server{t: t, url: front.URL}
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.csv"), filepath.Join(dir, "out.csv")
+	if err := os.WriteFile(in, []byte("device\nstation/s1\nstation/s2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"devices", "credential", "create", "--from", in, "--out", out}
+	s.refuse("in.csv:2: internal error: the server's log says why (no secret was made)", args...)
+	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want no file", err)
+	}
+	left.Store(1)
+	s.refuse("in.csv:3: internal error: the server's log says why (1 secrets were made", args...)
+	if b, err := os.ReadFile(out); err != nil || !strings.Contains(string(b), "only-this-once") {
+		t.Errorf("got %q, %v, want the secret that was made", b, err)
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,9 +48,12 @@ device and time. The file appears under its name when it is whole.`,
 				if e.format == "parquet" && isTerminal(cmd.OutOrStdout()) {
 					return errors.New("out: a terminal can't show Parquet")
 				}
+				if e.json {
+					return errors.New("json: says how an export went, and standard output is taken by it; give --out a file")
+				}
 				rows, err := e.fetch(cmd, query, cmd.OutOrStdout())
 				if err != nil {
-					return fmt.Errorf("the export is not whole: %w", err)
+					return err
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "%d readings\n", rows)
 				return nil
@@ -57,8 +62,10 @@ device and time. The file appears under its name when it is whole.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d readings in %s\n", rows, e.out)
-			return err
+			return e.print(cmd, exported{Readings: rows, Out: e.out}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%d readings in %s\n", rows, e.out)
+				return err
+			})
 		},
 	}
 	e.bind(cmd)
@@ -112,20 +119,53 @@ func (e *exporting) query() (url.Values, error) {
 	return q, errors.Join(errs...)
 }
 
+// exported is what --json shows.
+type exported struct {
+	Readings int64  `json:"readings"`
+	Out      string `json:"out"`
+}
+
+// target is the file that gets the name, behind the links that e.out may be. What
+// is there and no file, like a device or a pipe, is refused: the file would take
+// its place.
+func (e *exporting) target() (string, error) {
+	path, err := filepath.EvalSymlinks(e.out)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(e.out); err == nil {
+			return "", fmt.Errorf("out: %s is a link to nothing", e.out)
+		}
+		return e.out, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("out: %w", err)
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("out: %w", err)
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("out: %s is there, and no file; --out - writes to standard output, which may go anywhere", e.out)
+	case !e.force:
+		return "", fmt.Errorf("out: %s exists; --force overwrites it", e.out)
+	}
+	return path, nil
+}
+
 // toFile writes beside the file, which gets its name when it is whole and on
 // disk.
 func (e *exporting) toFile(cmd *cobra.Command, query url.Values) (rows int64, err error) {
-	if _, err := os.Stat(e.out); err == nil && !e.force {
-		return 0, fmt.Errorf("out: %s exists; --force overwrites it", e.out)
+	path, err := e.target()
+	if err != nil {
+		return 0, err
 	}
-	part := e.out + ".part"
+	part := path + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("out: %w", err)
 	}
 	rows, err = e.fetch(cmd, query, f)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(part, e.out)
+		err = os.Rename(part, path)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%w%s", err, discarded(part))
@@ -159,11 +199,11 @@ func (e *exporting) fetch(cmd *cobra.Command, query url.Values, w io.Writer) (ro
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			err = errors.New("the server broke off; its log says why")
 		}
-		return 0, fmt.Errorf("read the export: %w", err)
+		return 0, fmt.Errorf("the export is not whole: %w", err)
 	}
 	rows, err = strconv.ParseInt(res.Trailer.Get("X-Row-Count"), 10, 64)
 	if err != nil {
-		return 0, errors.New("read the export: it ended without the number of readings, so it may not be whole (a proxy that drops trailers?)")
+		return 0, errors.New("the export is not whole, as far as one can tell: it ended without the number of readings (a proxy that drops trailers?)")
 	}
 	return rows, nil
 }

@@ -2,14 +2,19 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestExportCommand(t *testing.T) {
@@ -51,6 +56,14 @@ func TestExportCommand(t *testing.T) {
 	s.operate(append(args, "--force", "--to", "2026-01-01T00:00:01Z")...)
 	s.refuse("not found", append(args, "--force", "--device", "absent")...)
 	s.refuse("colour", append(args, "--force", "--field", "colour")...)
+	s.refuse("json", "export", "--kind", "battery", "--from", "1d", "--out", "-", "--json")
+	type summary struct {
+		Readings int
+		Out      string
+	}
+	if got, want := operateJSON[summary](s, append(args, "--force")...), (summary{2 * n, file}); got != want {
+		t.Errorf("--json: got %+v, want %+v", got, want)
+	}
 	s.refuse("kind", "export", "--from", "1d", "--out", file)
 	s.refuse("from", "export", "--kind", "battery", "--out", file)
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -117,5 +130,69 @@ func TestInterruptedExport(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// What is no file is not replaced by one, and a link stays a link.
+func TestExportOntoWhatIsThere(t *testing.T) {
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Row-Count")
+		_, _ = io.WriteString(w, "device,ts\n")
+		w.Header().Set("X-Row-Count", "0")
+	}))
+	defer front.Close()
+	s := &server{t: t, url: front.URL}
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	socket, err := net.Listen("unix", at("socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if err := errors.Join(os.Mkdir(at("directory"), 0o700), os.WriteFile(at("file"), []byte("old"), 0o600), os.Symlink("file", at("link")),
+		os.Symlink("nothing", at("dangling")), os.Symlink("socket", at("indirect"))); err != nil {
+		t.Fatal(err)
+	}
+	modes := func() map[string]fs.FileMode {
+		t.Helper()
+		all := map[string]fs.FileMode{}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			all[e.Name()] = e.Type()
+		}
+		return all
+	}
+	before := modes()
+	args := func(name string, more ...string) []string {
+		return append([]string{"export", "--kind", "battery", "--from", "1d", "--out", name}, more...)
+	}
+	for _, name := range []string{at("socket"), at("indirect"), at("directory"), os.DevNull} {
+		s.refuse("no file", args(name, "--force")...)
+		s.refuse("no file", args(name)...)
+	}
+	s.refuse("link to nothing", args(at("dangling"), "--force")...)
+	s.refuse("exists", args(at("link"))...)
+	s.operate(args(at("link"), "--force")...)
+	if diff := cmp.Diff(before, modes()); diff != "" {
+		t.Errorf("what is there (-before +after):\n%s", diff)
+	}
+	if b, err := os.ReadFile(at("file")); err != nil || string(b) != "device,ts\n" {
+		t.Errorf("behind the link: got %q, %v, want the export", b, err)
+	}
+}
+
+// A call that never reached an export does not speak of one.
+func TestExportThatDidNotBegin(t *testing.T) {
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	url := front.URL
+	for _, want := range []string{"does not accept the key", "nothing listens"} {
+		_, errs, code := program(t, "export", "--kind", "battery", "--from", "1d", "--out", "-", "--server", url, "--api-key", adminKey)
+		if code != 1 || !strings.Contains(errs, want) || strings.Contains(errs, "whole") {
+			t.Errorf("got exit code %d and %q, want 1 and %q alone", code, errs, want)
+		}
+		front.Close()
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetwatt/fleetwatt/api"
+	"github.com/fleetwatt/fleetwatt/cmd/internal/config"
 )
 
 func quarantineCommand() *cobra.Command {
@@ -149,7 +150,7 @@ func quarantinePurge(r *remote) *cobra.Command {
 				if s.until != "" {
 					return errors.New("give --older-than or --until, not both")
 				}
-				age, err := parseDays(olderThan)
+				age, err := config.ParseDays(olderThan)
 				if err != nil {
 					return fmt.Errorf("older-than: %w", err)
 				}

@@ -143,27 +143,11 @@ func parseMoment(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	ago, err := parseDays(s)
+	ago, err := config.ParseDays(s)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q: want a time (2026-01-31T12:00:00Z), a date (2026-01-31), or how long ago (24h, 7d)", s)
 	}
 	return now.Add(-ago), nil
-}
-
-// parseDays reads a duration that may be in days: 90m, 24h, 7d.
-func parseDays(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return 0, fmt.Errorf("%q: want a duration like 90m, 24h or 7d", s)
-		}
-		return time.Duration(n) * 24 * time.Hour, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q: want a duration like 90m, 24h or 7d", s)
-	}
-	return d, nil
 }
 
 // setMoment sets a parameter of a request to a time, where one is given.

@@ -30,7 +30,11 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 	if path == "" {
 		path = os.Getenv(config.EnvName("config"))
 	}
-	return errors.Join(s.Load(flags, path, os.LookupEnv), s.Validate())
+	err := s.Load(flags, path, os.LookupEnv)
+	if errors.Is(err, config.ErrUnread) {
+		return err
+	}
+	return errors.Join(err, s.Validate())
 }
 
 func serveCommand() *cobra.Command {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,9 +92,10 @@ func (s *simulation) publish(ctx context.Context, g *generate.Generator, t *take
 	if total <= 0 {
 		b.leave()
 	}
+	told := &muted{Handler: newLogger(s.stderr, "info", "text").Handler(), open: new(atomic.Bool)}
 	o := publish.Options{
 		Broker: s.to.broker, Credentials: s.credentials, Connections: s.scenario.Connections, Progress: b.acknowledged,
-		Logger: newLogger(s.stderr, "info", "text"), ClientPrefix: fmt.Sprintf("simulate-%d", s.seed),
+		Logger: slog.New(told), ClientPrefix: fmt.Sprintf("simulate-%d", s.seed),
 	}
 	closeLedger, err := openLedger(s.ledger, &o)
 	if err != nil {
@@ -106,8 +109,9 @@ func (s *simulation) publish(ctx context.Context, g *generate.Generator, t *take
 	defer func() { _ = p.Close() }() // everything wanted was flushed, or the user broke off
 	// One device tells whether the broker is there; the others may come later.
 	if err := p.Connect(ctx, refs[:min(1, len(refs))]...); err != nil {
-		return fmt.Errorf("connect to %s: %w", s.to.broker, err)
+		return fmt.Errorf("connect to %s: %w", s.to.broker, eachOnce(err))
 	}
+	told.open.Store(true)
 	t.fleet = p
 	if err := s.history(ctx, g, t); err != nil {
 		return err
@@ -129,6 +133,40 @@ func (s *simulation) publish(ctx context.Context, g *generate.Generator, t *take
 	}
 	b.leave()
 	return s.goLive(ctx, g, t)
+}
+
+// muted logs nothing until it is open: what the first attempts find is returned.
+type muted struct {
+	slog.Handler
+	open *atomic.Bool
+}
+
+func (m *muted) Enabled(ctx context.Context, l slog.Level) bool {
+	return m.open.Load() && m.Handler.Enabled(ctx, l)
+}
+
+func (m *muted) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &muted{m.Handler.WithAttrs(attrs), m.open}
+}
+
+func (m *muted) WithGroup(name string) slog.Handler { return &muted{m.Handler.WithGroup(name), m.open} }
+
+// eachOnce are the errors that err joins, but those that say the same only once:
+// what is wrong with the broker, all connections find out.
+func eachOnce(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var errs []error
+	said := map[string]bool{}
+	for _, err := range joined.Unwrap() {
+		if !said[err.Error()] {
+			said[err.Error()] = true
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // tell says what was acknowledged so far.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,7 +179,13 @@ func (s *simulation) readSecrets() error {
 		return fmt.Errorf("%s: %w", s.secrets, err)
 	}
 	s.signIn = make(map[devices.Ref][2]string, len(rows))
+	if len(rows) > 0 && slices.Equal(rows[0], bulkColumns()) { // as credential create --from writes it
+		rows[0] = nil
+	}
 	for i, row := range rows {
+		if row == nil {
+			continue
+		}
 		name, id, _ := strings.Cut(row[0], "/")
 		kind, err := devices.ParseKind(name)
 		if err != nil || !devices.ValidID(id) {

@@ -167,3 +167,34 @@ func (s *server) stamps(ref devices.Ref) []int64 {
 	}
 	return out
 }
+
+// The file that credential create --from writes is good as it is.
+func TestReadSecretsOfBulk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.csv")
+	b1 := devices.Ref{Kind: devices.KindBattery, ID: "b1"}
+	for text, want := range map[string]map[devices.Ref][2]string{
+		"device,username,secret\nbattery/b1,one,x\n": {b1: {"one", "x"}},
+		"battery/b1,one,x\n":                         {b1: {"one", "x"}},
+		"device,username,secret\n":                   {},
+		"":                                           {},
+		"battery/b1,one,x\ndevice,username,secret\n": nil,
+		"device,name,secret\nbattery/b1,one,x\n":     nil,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := simulation{secrets: path}
+		err := s.readSecrets()
+		if (err == nil) != (want != nil) || err == nil && !cmp.Equal(want, s.signIn) {
+			t.Errorf("%q: got %v, %v, want %v", text, s.signIn, err, want)
+		}
+	}
+}
+
+// Many connections that find the same say it once.
+func TestSimulateWithoutBroker(t *testing.T) {
+	_, errs, code := program(t, "simulate", "--days", "1", "--connections", "16", "--broker", "tcp://127.0.0.1:1")
+	if n := strings.Count(errs, "refused"); code != 1 || n != 1 {
+		t.Errorf("got exit code %d and %d times the same:\n%s", code, n, errs)
+	}
+}

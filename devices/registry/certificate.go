@@ -49,7 +49,7 @@ func (r *Registry) BindCertificate(ctx context.Context, ref devices.Ref, commonN
 	c := Certificate{Device: ref, CommonName: commonName, CreatedAt: r.now()}
 	err := r.change(ctx, func(tx *sql.Tx) error {
 		if _, err := findDevice(ctx, tx, ref); err != nil {
-			return err
+			return whatIsMissing(ctx, tx, ref, err)
 		}
 		bound, err := found(scanCertificate(tx.QueryRowContext(ctx,
 			`SELECT `+certificateColumns+` FROM certificates WHERE common_name = $1`, commonName)))
@@ -80,7 +80,7 @@ func (r *Registry) RevokeCertificate(ctx context.Context, ref devices.Ref, commo
 		deleted, err := affected(tx.ExecContext(ctx,
 			`DELETE FROM certificates WHERE common_name = $1 AND kind = $2 AND id = $3`, commonName, string(ref.Kind), ref.ID))
 		if err == nil && deleted == 0 {
-			err = ErrNotFound
+			err = whatIsMissing(ctx, tx, ref, ErrNotFound)
 		}
 		return err
 	}, func() {

@@ -162,9 +162,11 @@ func (r *Registry) giveSecret(ctx context.Context, ref devices.Ref, username str
 }
 
 // RotateCredential gives a device a new secret under the username that it has.
-// The old one works for grace longer; the one before the old, if that still
-// did, no more. Errors: ErrNotFound for a device without a secret, *Invalid for
-// a grace that is negative or beyond MaxGrace.
+// The old one works for grace longer. While it does, the device may use either
+// of the two, and a third would lock it out of one of them: a grace is refused
+// then, and only a rotation without any ends both at once. Errors: ErrNotFound
+// for a device without a secret, ErrConflict while the old secret of the last
+// rotation works, *Invalid for a grace that is negative or beyond MaxGrace.
 func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace time.Duration) (c Credential, secret string, err error) {
 	if grace < 0 || grace > MaxGrace {
 		return Credential{}, "", invalidField("grace", "want 0 to %s", MaxGrace)
@@ -176,9 +178,13 @@ func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace 
 	var s secretHash
 	err = r.change(ctx, func(tx *sql.Tx) (err error) {
 		if s, err = findSecret(ctx, tx, ref); err != nil {
-			return err
+			return whatIsMissing(ctx, tx, ref, err)
 		}
-		s.previous, s.current, s.CreatedAt = s.current, fresh, r.now()
+		now := r.now()
+		if grace > 0 && now.Before(s.PreviousUntil) {
+			return fmt.Errorf("%w: the old secret of the last rotation works until %s", ErrConflict, s.PreviousUntil.Format(time.RFC3339))
+		}
+		s.previous, s.current, s.CreatedAt = s.current, fresh, now
 		s.PreviousUntil = s.CreatedAt.Add(grace)
 		if grace == 0 {
 			s.previous, s.PreviousUntil = saltedHash{}, time.Time{}
@@ -243,6 +249,18 @@ func invalidField(field, format string, args ...any) error {
 	return p.err()
 }
 
+// whatIsMissing says so where an ErrNotFound is about the device itself, not
+// about what it signs in with. Other errors stay as they are.
+func whatIsMissing(ctx context.Context, tx *sql.Tx, ref devices.Ref, err error) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if _, device := findDevice(ctx, tx, ref); device != nil {
+		return fmt.Errorf("device %w", device)
+	}
+	return err
+}
+
 func findSecret(ctx context.Context, q rower, ref devices.Ref) (secretHash, error) {
 	return found(scanSecret(q.QueryRowContext(ctx,
 		`SELECT `+secretColumns+` FROM credentials WHERE kind = $1 AND id = $2`, string(ref.Kind), ref.ID)))
@@ -250,7 +268,7 @@ func findSecret(ctx context.Context, q rower, ref devices.Ref) (secretHash, erro
 
 func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
 	if _, err := findDevice(ctx, tx, s.Device); err != nil {
-		return err
+		return whatIsMissing(ctx, tx, s.Device, err)
 	}
 	var holder devices.Ref
 	err := tx.QueryRowContext(ctx, `SELECT kind, id FROM credentials WHERE username = $1`, s.Username).
@@ -299,7 +317,7 @@ func (r *Registry) RevokeCredential(ctx context.Context, ref devices.Ref) error 
 		certificates, err := affected(tx.ExecContext(ctx, `DELETE FROM certificates WHERE kind = $1 AND id = $2`,
 			string(ref.Kind), ref.ID))
 		if err == nil && secrets+certificates == 0 {
-			err = ErrNotFound
+			err = whatIsMissing(ctx, tx, ref, ErrNotFound)
 		}
 		return err
 	}, func() {

@@ -1,6 +1,8 @@
 // Package export writes stored readings as files that other programs read: CSV,
 // and Parquet in the layout of the store's own sealed files (device, ts_ms, and
-// a column for each field, sorted by device and time, compressed with zstd).
+// a column for each field, sorted by device and time, compressed with zstd), but
+// with row groups of 122,880 rows where those have 16,384: who reads an export
+// reads most of it, while the store looks for single devices.
 //
 // It reads any telemetry store, a page at a time, so that memory is bounded and
 // nobody who takes a file slowly holds up the store. It does not know which store

@@ -20,6 +20,8 @@ import (
 const (
 	columnDevice = "device"
 	columnTS     = "ts_ms"
+	// spoolPrefix begins the names of the directories that files are put together in.
+	spoolPrefix = "fleetwatt-export-"
 	// spoolMemory is what the engine that writes the file may hold.
 	spoolMemory = "256MB"
 )
@@ -44,7 +46,7 @@ func newParquet(ctx context.Context, dir string, fields []*devices.Field) (p *pa
 			err = errors.Join(fmt.Errorf("open spool: %w", err), p.close())
 		}
 	}()
-	if p.dir, err = os.MkdirTemp(dir, "fleetwatt-export-"); err != nil {
+	if p.dir, err = os.MkdirTemp(dir, spoolPrefix); err != nil {
 		return p, err
 	}
 	path := filepath.Join(p.dir, "spool.duckdb")
@@ -71,6 +73,27 @@ func newParquet(ctx context.Context, dir string, fields []*devices.Field) (p *pa
 		return p, err
 	}
 	return p, p.execute(ctx, p.createTable())
+}
+
+// Tidy removes from dir what exports left that were not closed, as when the
+// process was killed. It removes those that are running too: call it before the
+// first, where no other process has exports in dir. Whatever can't be removed is
+// in the error, and the rest is gone all the same.
+func Tidy(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("tidy exports: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), spoolPrefix) {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("tidy exports: %w", err)
+	}
+	return nil
 }
 
 func (p *parquetEncoder) createTable() string {

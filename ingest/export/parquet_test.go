@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -133,4 +134,38 @@ func TestCSVInDuckDB(t *testing.T) {
 	if diff := cmp.Diff(stored(t, s, q), got); diff != "" {
 		t.Errorf("want − got +\n%s", diff)
 	}
+}
+
+// What a killed process leaves goes; nothing else does.
+func TestTidy(t *testing.T) {
+	dir := t.TempDir()
+	schema := newSchema(t)
+	q := telemetry.RangeQuery{Kind: devices.KindBattery, Devices: []string{"b"}, Window: telemetry.Window{From: 0, To: 1}}
+	killed, err := export.New(t.Context(), embedded(t, schema), schema, q, export.Options{Format: export.Parquet, TempDir: dir})
+	ok(t, err)
+	defer func() { _ = killed.Close() }()
+	for _, name := range []string{"fleetwatt-export-notes.txt", "wal"} {
+		ok(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	ok(t, os.Mkdir(filepath.Join(dir, "segments"), 0o700))
+	if got := names(t, dir); len(got) != 4 {
+		t.Fatalf("got %q: an export has no directory of its own, so what follows shows nothing", got)
+	}
+	ok(t, export.Tidy(dir))
+	if diff := cmp.Diff([]string{"fleetwatt-export-notes.txt", "segments", "wal"}, names(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := export.Tidy(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such directory: got %v, want os.ErrNotExist", err)
+	}
+}
+
+func names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	ok(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -46,6 +46,13 @@ type Options struct {
 	// it to know who was never heard. nil: they know those that were.
 	Registered func(ctx context.Context) ([]devices.Ref, error)
 
+	// Newest yields the devices of which readings are stored, each with the time of
+	// the newest in Unix ms. Open calls it where the file holds no presence yet, as
+	// after an upgrade from a release without, to take those for when the devices
+	// were last heard. An error is logged, and the devices are never heard until
+	// they are. nil: they all are.
+	Newest func(ctx context.Context, yield func(ref devices.Ref, newestMS int64)) error
+
 	MaxDevices int           // that are followed; default 200,000, some 500 bytes each
 	SaveEvery  time.Duration // how often Run saves; default 1 min
 }
@@ -109,7 +116,7 @@ type device struct {
 }
 
 // Open opens the tracker in the file at path, which is made where there is none,
-// and reads what was saved.
+// and reads what was saved, or else what is stored.
 func Open(ctx context.Context, path string, opts Options) (*Tracker, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -124,8 +131,12 @@ func Open(ctx context.Context, path string, opts Options) (*Tracker, error) {
 	for i := range t.parts {
 		t.parts[i].devices = make(map[devices.Ref]*device)
 	}
-	if err := t.load(ctx); err != nil {
+	saved, err := t.load(ctx)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("load presence: %w", err), db.Close())
+	}
+	if saved == 0 && t.opts.Newest != nil {
+		t.seed(ctx)
 	}
 	return t, nil
 }

@@ -346,3 +346,50 @@ func BenchmarkTracker(b *testing.B) {
 		}
 	})
 }
+
+// A file that is new, as after an upgrade, does not make a fleet that was heard
+// look as if it never was.
+func TestNewest(t *testing.T) {
+	path := file(t)
+	calls := 0
+	opts := Options{
+		Registered: registered(b1, b2, s1),
+		Newest: func(_ context.Context, yield func(devices.Ref, int64)) error {
+			calls++
+			yield(b1, epoch-2*day)
+			yield(b2, epoch-minute)
+			return nil
+		},
+	}
+	states := func(tr *Tracker) []State { return []State{tr.Get(b1).State, tr.Get(b2).State, tr.Get(s1).State} }
+	tr := open(t, path, opts)
+	if diff := cmp.Diff([]State{Offline, Online, Never}, states(tr)); diff != "" {
+		t.Errorf("of a new file (-want +got):\n%s", diff)
+	}
+	if p := tr.Get(b1); p.First != epoch-2*day || p.Last != epoch-2*day || p.Newest != epoch-2*day || p.Left != 0 {
+		t.Errorf("got %+v, want the time of the newest reading", p)
+	}
+	tr.Observe(b1, epoch, reading(epoch))
+	if p := tr.Get(b1); p.State != Online || p.Since != epoch {
+		t.Errorf("heard again: got %+v, want it online since then", p)
+	}
+	if err := errors.Join(tr.Save(t.Context()), tr.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tr = open(t, path, opts)
+	if diff := cmp.Diff([]State{Online, Online, Never}, states(tr)); diff != "" || calls != 1 {
+		t.Errorf("opened again: asked %d times, want once; (-want +got):\n%s", calls, diff)
+	}
+
+	ahead := open(t, file(t), Options{Newest: func(_ context.Context, yield func(devices.Ref, int64)) error {
+		yield(b1, epoch+hour)
+		return nil
+	}})
+	if p := ahead.Get(b1); p.Last != epoch || p.Newest != epoch+hour {
+		t.Errorf("a clock that was ahead: got %+v, want it heard now", p)
+	}
+	broken := open(t, file(t), Options{Newest: func(context.Context, func(devices.Ref, int64)) error { return errors.New("no store") }})
+	if got := broken.Get(b1).State; got != Never {
+		t.Errorf("a store that can't be read: got %s, want %s", got, Never)
+	}
+}

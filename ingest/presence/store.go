@@ -139,12 +139,13 @@ func (t *Tracker) encodeClock(ref devices.Ref) (string, error) {
 	return string(text), err
 }
 
-// load reads the file. What is beyond MaxDevices stays there.
-func (t *Tracker) load(ctx context.Context) error {
+// load reads the file, and says how many devices have a presence there. What is
+// beyond MaxDevices stays there.
+func (t *Tracker) load(ctx context.Context) (saved int, err error) {
 	rows, err := sqlite.Collect(ctx, t.db.Read, scanRow,
 		`SELECT kind, id, first_seen, last_seen, newest, offline, since, pace FROM presence ORDER BY last_seen DESC`)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, r := range rows {
 		if dev := t.device(t.part(r.ref), r.ref); dev != nil {
@@ -153,14 +154,14 @@ func (t *Tracker) load(ctx context.Context) error {
 	}
 	clocks, err := sqlite.Collect(ctx, t.db.Read, scanClock, `SELECT kind, id, spells FROM clocks`)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, c := range clocks {
 		if dev := t.device(t.part(c.ref), c.ref); dev != nil {
 			dev.clock = c.clock
 		}
 	}
-	return nil
+	return len(rows), nil
 }
 
 func scanRow(s sqlite.Scanner) (r row, err error) {

@@ -24,11 +24,13 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/dirlock"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/export"
 	"github.com/fleetwatt/fleetwatt/ingest/presence"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
@@ -88,6 +90,9 @@ func (a *App) open(ctx context.Context) error {
 	if a.adminKey, err = adminKey(a.cfg, a.log); err != nil {
 		return err
 	}
+	if err := export.Tidy(a.cfg.Data); err != nil {
+		a.log.Warn("remove what exports have left", "err", err)
+	}
 	if err := a.openStores(ctx); err != nil {
 		return err
 	}
@@ -127,11 +132,33 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	}
 	a.onClose(a.quarantine.Close)
 	if a.presence, err = presence.Open(ctx, path("presence.db"), presence.Options{
-		Now: a.now, Logger: a.log, Registered: a.registry.Refs,
+		Now: a.now, Logger: a.log, Registered: a.registry.Refs, Newest: a.newest,
 	}); err != nil {
 		return err
 	}
 	a.onClose(a.presence.Close)
+	return nil
+}
+
+// newest tells of the newest reading that the store has of each device.
+func (a *App) newest(ctx context.Context, yield func(devices.Ref, int64)) error {
+	for _, kind := range devices.Kinds() {
+		samples, err := a.store.Latest(ctx, telemetry.RangeQuery{Kind: kind, Window: telemetry.Window{From: 0, To: a.now().UnixMilli()}})
+		if err != nil {
+			return err
+		}
+		last := telemetry.Sample{}
+		for _, s := range samples { // ordered by device
+			if s.Device != last.Device && last.Device != "" {
+				yield(devices.Ref{Kind: kind, ID: last.Device}, last.TS)
+				last = telemetry.Sample{}
+			}
+			last.Device, last.TS = s.Device, max(last.TS, s.TS)
+		}
+		if last.Device != "" {
+			yield(devices.Ref{Kind: kind, ID: last.Device}, last.TS)
+		}
+	}
 	return nil
 }
 

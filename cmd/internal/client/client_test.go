@@ -61,6 +61,7 @@ func TestRefusalsAreSentences(t *testing.T) {
 		},
 		{"unauthorised", 401, `{"title":"Unauthorized","status":401,"detail":"send the admin key"}`, "--api-key"},
 		{"unavailable", 503, `{"title":"Service Unavailable","status":503,"detail":"the store can't be reached"}`, "the store can't be reached (try again in 5 s)"},
+		{"internal", 500, `{"title":"Internal Server Error","status":500,"detail":"internal error"}`, "internal error: the server's log says why"},
 		{"not ours", 502, `<html>Bad gateway</html>`, "502"},
 		{"redirect", 301, ``, "301"},
 	}

@@ -66,6 +66,9 @@ func (c *Client) refusal(res *http.Response) error {
 		return e
 	}
 	e.Message = p.sentence()
+	if res.StatusCode == http.StatusInternalServerError { // what it is, the server tells its own people only
+		e.Message += ": the server's log says why"
+	}
 	if after := res.Header.Get("Retry-After"); after != "" {
 		e.Message += " (try again in " + after + " s)"
 	}

@@ -154,9 +154,9 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.IntVar(&c.MaxPendingMiB, "max-pending-mib", c.MaxPendingMiB, "memory for messages that are not committed yet")
 	f.IntVar(&c.StoreMemoryMiB, "store-memory-mib", c.StoreMemoryMiB, "memory that queries and merges of the embedded store may use")
 	f.IntVar(&c.StoreSegment, "store-segment-rows", c.StoreSegment, "readings that the embedded store holds in memory before it seals them into files")
-	f.DurationVar(&c.Retention, "retention", c.Retention, "for how long the embedded store keeps readings, in whole UTC days; 0: forever")
+	f.Var((*days)(&c.Retention), "retention", "for how long the embedded store keeps readings, in whole UTC days (30d); 0: forever")
 	f.IntVar(&c.QuarantineMiB, "quarantine-max-mib", c.QuarantineMiB, "size of the quarantine, beyond which the oldest entries of whoever has the most are dropped")
-	f.DurationVar(&c.QuarantineAge, "quarantine-max-age", c.QuarantineAge, "for how long the quarantine keeps entries")
+	f.Var((*days)(&c.QuarantineAge), "quarantine-max-age", "for how long the quarantine keeps entries (36h, 30d)")
 	f.StringVar(&c.RollupSchedule, "rollup-schedule", c.RollupSchedule, "when hourly and daily roll-ups are computed (cron, UTC)")
 	f.StringVar(&c.CapacitySchedule, "capacity-schedule", c.CapacitySchedule, "when battery capacities are computed (cron, UTC)")
 }

@@ -2,10 +2,12 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -153,5 +155,98 @@ func TestPrint(t *testing.T) {
 	}
 	if again.Data != "there" || again.MQTTListen != "" || len(again.Fields) != 1 {
 		t.Errorf("read again: got %+v", again)
+	}
+}
+
+// What is wrong with a section is said, and nothing that follows from it.
+func TestSections(t *testing.T) {
+	const rules = "\n  rules: [{kind: battery, metrics: {Temp: {field: foo_c}}}]\n"
+	for _, tt := range []struct{ name, file, want, not string }{
+		{"empty", "sparkplug:\nfields:\n", "", ""},
+		{"misspelt", "sparkplug:\n  nods: []\n  nodes: [{device: battery/b, group: g, node: n}]\n", "sparkplug: yaml: unmarshal errors:\n  line 1: field nods not found", "sparkplug-host-id"},
+		{"rules with the fields that are wrong", "sparkplug-host-id: h\nfields:\n- {kind: battery, name: foo_c, mim: -40, max: 1}\nsparkplug:" + rules, "mim", "sparkplug: "},
+		{"rules without a host", "sparkplug:" + rules, "needs sparkplug-host-id", ""},
+		{"no section", "sparkplug: [1]\n", "sparkplug: ", "sparkplug-host-id"},
+		{"no scalar", "data: [1]\n", "data: line 1: want a single value", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _, err := load(t, tt.file, nil)
+			err = errors.Join(err, c.Validate())
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("got %v, want none", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.not != "" && strings.Contains(err.Error(), tt.not) {
+				t.Errorf("got %v, want %q and not %q", err, tt.want, tt.not)
+			}
+		})
+	}
+	for _, file := range []string{"data: [", "- no\n- mapping\n"} {
+		if _, _, err := load(t, file, nil); !errors.Is(err, ErrUnread) {
+			t.Errorf("%q: got %v, want ErrUnread", file, err)
+		}
+	}
+}
+
+func TestNodes(t *testing.T) {
+	b1, b2 := SparkplugNode{"battery/b1", "g", "n1"}, SparkplugNode{"battery/b2", "g", "n2"}
+	for _, tt := range []struct {
+		name  string
+		nodes []SparkplugNode
+		want  string
+	}{
+		{"two", []SparkplugNode{b1, b2}, ""},
+		{"the same node of another group", []SparkplugNode{b1, {"battery/b2", "h", "n1"}}, ""},
+		{"a device that is two nodes", []SparkplugNode{b1, b2, {"battery/b1", "g", "n3"}}, "battery/b1 is two nodes, g/n1 and g/n3"},
+		{"a node that is two devices", []SparkplugNode{b1, b2, {"station/b1", "g", "n1"}}, "node g/n1 is two devices, battery/b1 and station/b1"},
+		{"twice the same", []SparkplugNode{b1, b1}, "battery/b1 is two nodes"},
+		{"no device", []SparkplugNode{{"b1", "g", "n"}}, `node of "b1"`},
+		{"no node", []SparkplugNode{{"battery/b1", "g", ""}}, "want both"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default()
+			c.SparkplugHost, c.Sparkplug.Nodes = "h", tt.nodes
+			err := c.Validate()
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// What would have no effect is an error: its author believes that it has one.
+func TestSettingsWithoutEffect(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"--mqtt-tls-require-client-cert", "mqtt-tls-listen:"},
+		{"--mqtt-tls-client-ca=ca.pem", "mqtt-tls-listen:"},
+		{"--mqtt-broker-ca=ca.pem", "mqtt-broker-ca:"},
+		{"--mqtt-broker-cert=c.pem", "mqtt-broker-cert:"},
+		{"--mqtt-broker-key=k.pem", "mqtt-broker-key:"},
+		{"--mqtt-broker-name=example.org", "mqtt-broker-name:"},
+		{"--mqtt-broker=ssl://example.org:8883 --mqtt-broker-ca=ca.pem --mqtt-broker-name=example.org", ""},
+	} {
+		c, _, err := load(t, "", nil, strings.Fields(tt.args)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = c.Validate(); (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+func TestDays(t *testing.T) {
+	const day = 24 * time.Hour
+	c, _, err := load(t, "quarantine-max-age: 36h\n", map[string]string{"FLEETWATT_RETENTION": "7d"})
+	if err != nil || c.Retention != 7*day || c.QuarantineAge != 36*time.Hour {
+		t.Errorf("got %s, %s, %v, want 7 days and 36 hours", c.Retention, c.QuarantineAge, err)
+	}
+	for _, bad := range []string{"7 d", "-1d", "-24h", "1.5d", "d", "week", "99999d"} {
+		_, _, err := load(t, "retention: "+bad+"\n", nil)
+		if err == nil || !strings.Contains(err.Error(), "24h or 7d") {
+			t.Errorf("%s: got %v, want an error that says how", bad, err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,15 +22,19 @@ func EnvName(flag string) string {
 	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// ErrUnread is of a file of which nothing could be read. What Validate says then
+// is about a configuration that nobody wrote.
+var ErrUnread = errors.New("read configuration")
+
 // Load fills the flags that were not given on the command line from the
 // environment and then from the YAML file at path (empty: none). All problems
-// are reported at once, each with its key.
+// are reported at once, each with its key, and the keys without any are taken.
+// Error of a file that is absent or no YAML: ErrUnread.
 func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (string, bool)) error {
-	file, err := c.readFile(path)
+	file, problems, err := c.readFile(path)
 	if err != nil {
 		return err
 	}
-	var problems []error
 	flags.VisitAll(func(f *pflag.Flag) {
 		value, inFile := file[f.Name]
 		delete(file, f.Name)
@@ -78,50 +83,63 @@ func shown(key, value string) string {
 	return value
 }
 
-// readFile returns the scalar keys of the file as written; the others go to c.
-func (c *Config) readFile(path string) (map[string]string, error) {
+// readFile returns the scalar keys of the file as written, and what is wrong with
+// others; the sections go to c.
+func (c *Config) readFile(path string) (scalars map[string]string, problems []error, err error) {
 	if path == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnread, err)
 	}
 	var doc map[string]yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+		return nil, nil, fmt.Errorf("%w %s: %w", ErrUnread, path, err)
 	}
-	out := make(map[string]string, len(doc))
-	for key, node := range doc {
+	scalars = make(map[string]string, len(doc))
+	for _, key := range slices.Sorted(maps.Keys(doc)) {
+		node := doc[key]
+		var err error
 		switch {
 		case key == "fields":
-			if err := decodeStrictly(&node, &c.Fields); err != nil {
-				return nil, fmt.Errorf("read configuration %s: fields: %w", path, err)
-			}
+			c.Fields, err = decodeStrictly[[]Field](&node)
 		case key == "sparkplug":
-			if err := decodeStrictly(&node, &c.Sparkplug); err != nil {
-				return nil, fmt.Errorf("read configuration %s: sparkplug: %w", path, err)
-			}
+			c.Sparkplug, err = decodeStrictly[Sparkplug](&node)
 		case node.Kind != yaml.ScalarNode:
-			return nil, fmt.Errorf("read configuration %s: %s (line %d): want a single value", path, key, node.Line)
+			err = fmt.Errorf("line %d: want a single value", node.Line)
 		case node.Tag == "!!null":
-			out[key] = ""
+			scalars[key] = ""
 		default:
-			out[key] = node.Value
+			scalars[key] = node.Value
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %s: %w", path, key, err))
 		}
 	}
-	return out, nil
+	if len(problems) > 0 { // without the fields nobody can say what the rules are worth
+		c.Sparkplug.Rules = nil
+	}
+	return scalars, problems, nil
 }
 
 // decodeStrictly refuses keys that are not known: a misspelt bound would be none.
-func decodeStrictly(node *yaml.Node, into any) error {
+// What is wrong is nothing at all, and so is a key without a value.
+func decodeStrictly[T any](node *yaml.Node) (section T, err error) {
+	var none T
+	if node.Tag == "!!null" {
+		return none, nil
+	}
 	b, err := yaml.Marshal(node)
 	if err != nil {
-		return err
+		return none, err
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	return d.Decode(into)
+	if err := d.Decode(&section); err != nil {
+		return none, err
+	}
+	return section, nil
 }
 
 // Print writes the effective configuration as a YAML file; secrets that are set

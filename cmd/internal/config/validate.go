@@ -55,6 +55,11 @@ func (c *Config) validateMQTT(v *problems) {
 		v.check((c.MQTTBrokerCert == "") == (c.MQTTBrokerKey == ""), "mqtt-broker-cert", "goes together with mqtt-broker-key")
 		return
 	}
+	for _, of := range []struct{ key, value string }{
+		{"mqtt-broker-ca", c.MQTTBrokerCA}, {"mqtt-broker-cert", c.MQTTBrokerCert}, {"mqtt-broker-key", c.MQTTBrokerKey}, {"mqtt-broker-name", c.MQTTBrokerName},
+	} {
+		v.check(of.value == "", of.key, "is of an external broker: set mqtt-broker too, or leave it out")
+	}
 	if c.MQTTListen != "" {
 		v.address("mqtt-listen", c.MQTTListen)
 		v.check(!c.MQTTAnonymous || loopback(c.MQTTListen), "mqtt-anonymous", anonymousElsewhere, "mqtt-listen", c.MQTTListen)
@@ -64,7 +69,7 @@ func (c *Config) validateMQTT(v *problems) {
 	v.check(c.MQTTMaxRate >= 0, "mqtt-max-rate", "%d: must not be negative", c.MQTTMaxRate)
 	v.check(c.MQTTMaxBytes >= 0, "mqtt-max-byte-rate", "%d: must not be negative", c.MQTTMaxBytes)
 	if c.MQTTTLSListen == "" {
-		v.check(c.MQTTTLSCert+c.MQTTTLSKey+c.MQTTTLSClientCA == "", "mqtt-tls-listen", "must be set for the other mqtt-tls settings to mean anything")
+		v.check(c.MQTTTLSCert+c.MQTTTLSKey+c.MQTTTLSClientCA == "" && !c.MQTTTLSRequire, "mqtt-tls-listen", "must be set for the other mqtt-tls settings to mean anything")
 		return
 	}
 	v.address("mqtt-tls-listen", c.MQTTTLSListen)
@@ -86,11 +91,31 @@ func (c *Config) validateSparkplug(v *problems, schema *devices.Schema) {
 			v.add("sparkplug", "%v", err)
 		}
 	}
+	c.validateNodes(v)
+}
+
+// validateNodes wants one device for each edge node, and one edge node for each
+// device: of two, only one could speak.
+func (c *Config) validateNodes(v *problems) {
+	nodes, holders := map[devices.Ref]string{}, map[string]devices.Ref{}
 	for _, n := range c.Sparkplug.Nodes {
-		_, err := devices.ParseRef(n.Device)
-		v.check(err == nil, "sparkplug", "node of %q: %v", n.Device, err)
-		v.check(n.Group != "" && n.Node != "" && !strings.ContainsAny(n.Group+n.Node, "/+#"), "sparkplug",
-			"node of %s: group %q and node %q: want both, without /, + and #", n.Device, n.Group, n.Node)
+		ref, err := devices.ParseRef(n.Device)
+		if err != nil {
+			v.add("sparkplug", "node of %q: %v", n.Device, err)
+			continue
+		}
+		if n.Group == "" || n.Node == "" || strings.ContainsAny(n.Group+n.Node, "/+#") {
+			v.add("sparkplug", "node of %s: group %q and node %q: want both, without /, + and #", ref, n.Group, n.Node)
+			continue
+		}
+		node := n.Group + "/" + n.Node
+		if other, twice := nodes[ref]; twice {
+			v.add("sparkplug", "%s is two nodes, %s and %s: want one", ref, other, node)
+		}
+		if other, twice := holders[node]; twice && other != ref {
+			v.add("sparkplug", "node %s is two devices, %s and %s: want one", node, other, ref)
+		}
+		nodes[ref], holders[node] = node, ref
 	}
 }
 

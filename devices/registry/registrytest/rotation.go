@@ -1,6 +1,7 @@
 package registrytest
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -79,8 +80,13 @@ func testRotation(t *testing.T, open Opener) {
 		t.Errorf("listed after it expired: got %+v, want no secret before", c)
 	}
 	rotate(time.Hour)
+	now.advance(time.Hour - time.Millisecond)
+	_, _, err := r.RotateCredential(ctx, battery("b"), 2*time.Hour)
+	is(t, "rotated in the grace", err, registry.ErrConflict)
+	works("rotated in the grace", false, true, true)
+	now.advance(time.Millisecond) // nobody has called ExpireSecrets
 	rotate(time.Hour)
-	works("rotated twice", false, false, true, true)
+	works("rotated after the grace", false, false, true, true)
 	rotate(0)
 	works("without grace", false, false, false, false, true)
 	rotate(time.Hour)
@@ -101,6 +107,14 @@ func testRefusedRotations(t *testing.T, open Opener) {
 	is(t, "without a secret", err, registry.ErrNotFound)
 	_, _, err = r.RotateCredential(ctx, battery("none"), time.Hour)
 	is(t, "no such device", err, registry.ErrNotFound)
+	for what, err := range map[string]error{"rotate": err, "revoke": r.RevokeCredential(ctx, battery("none")), "revoke certificate": r.RevokeCertificate(ctx, battery("none"), "x")} {
+		if !strings.Contains(err.Error(), "device not found") {
+			t.Errorf("%s: got %q, want it to name the device as what is missing", what, err)
+		}
+	}
+	if err := r.RevokeCredential(ctx, battery("b")); err == nil || strings.Contains(err.Error(), "device not found") {
+		t.Errorf("revoke nothing: got %v, want the credential to be what is missing", err)
+	}
 	secret := must[string](t)(r.SetCredential(ctx, battery("b"), ""))
 	for _, grace := range []time.Duration{-1, registry.MaxGrace + 1} {
 		_, _, err = r.RotateCredential(ctx, battery("b"), grace)
