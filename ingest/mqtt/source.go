@@ -19,6 +19,7 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/mqtt/acks"
 )
 
 // Submit hands a message to the pipeline. It blocks while the pipeline is full.
@@ -83,7 +84,7 @@ type Source struct {
 	filters []string
 	inbox   chan delivery
 	room    *semaphore.Weighted
-	acks    *acks
+	acks    *acks.Queue
 	state   atomic.Pointer[string] // what is wrong with the connection; empty: nothing
 	link    link
 }
@@ -95,7 +96,7 @@ type delivery struct {
 	size       int64
 }
 
-// New returns a source; Run connects it.
+// New returns a source; Run connects it, and Close must be called in any case.
 func New(opts Options) (*Source, error) {
 	if opts.Broker == "" || opts.ClientID == "" || opts.Submit == nil || opts.Now == nil {
 		return nil, errors.New("mqtt source: Broker, ClientID, Submit and Now are required")
@@ -110,7 +111,7 @@ func New(opts Options) (*Source, error) {
 		filters: []string{wire.Prefix + "#"},
 		inbox:   make(chan delivery, maxUnacked),
 		room:    semaphore.NewWeighted(opts.MaxInboxBytes),
-		acks:    newAcks(),
+		acks:    acks.Start(),
 		link:    link{tls: config, closing: make(chan struct{})},
 	}
 	if opts.Group != "" {
@@ -148,7 +149,6 @@ func (s *Source) note(what string) { s.state.Store(&what) }
 // but the connection stays up so that what was handed on can be acknowledged.
 // Close ends it.
 func (s *Source) Run(ctx context.Context) error {
-	s.acks.start()
 	s.connect(ctx)
 	for {
 		select {
@@ -178,7 +178,7 @@ func (s *Source) message(d delivery) ingest.Message {
 		ReceivedMS:  d.receivedMS,
 		Redelivered: d.msg.Duplicate(),
 		Principal:   ingest.Principal{Name: "broker", Trusted: true},
-		Done:        func(ingest.Outcome) { s.acks.push(d.msg) },
+		Done:        func(ingest.Outcome) { s.acks.Push(d.msg) },
 	}
 }
 
@@ -228,6 +228,6 @@ func (s *Source) Publish(topic string, payload []byte, retain bool) error {
 // Close disconnects, after the acknowledgements that are due. It may be called
 // twice, and without Run.
 func (s *Source) Close() {
-	s.acks.close()
+	s.acks.Close()
 	s.link.close()
 }

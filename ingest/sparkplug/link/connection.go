@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/fleetwatt/fleetwatt/ingest"
+	"github.com/fleetwatt/fleetwatt/ingest/mqtt/acks"
 )
 
 // connection is what arrives on one connection, and the acknowledgements due.
@@ -20,7 +21,7 @@ type connection struct {
 	room  *semaphore.Weighted
 	max   int64
 	lost  chan error
-	acks  *acks
+	acks  *acks.Queue
 }
 
 type delivery struct {
@@ -35,7 +36,7 @@ func newConnection(ctx context.Context, maxBytes int64, now func() time.Time) *c
 	return &connection{
 		ctx: ctx, end: end, now: now,
 		inbox: make(chan delivery, depth), room: semaphore.NewWeighted(maxBytes), max: maxBytes,
-		lost: make(chan error, 1), acks: startAcks(),
+		lost: make(chan error, 1), acks: acks.Start(),
 	}
 }
 
@@ -99,6 +100,6 @@ func (c *connection) message(d delivery) ingest.Message {
 		ReceivedMS:  d.receivedMS,
 		Redelivered: d.msg.Duplicate(),
 		Principal:   ingest.Principal{Name: "broker", Trusted: true},
-		Done:        func(ingest.Outcome) { c.acks.push(d.msg) },
+		Done:        func(ingest.Outcome) { c.acks.Push(d.msg) },
 	}
 }

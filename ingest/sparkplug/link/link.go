@@ -172,7 +172,7 @@ func (l *Link) trouble(err error) {
 // session is one connection, from its will to its end.
 func (l *Link) session(ctx context.Context, host Host) error {
 	c := newConnection(ctx, l.opts.MaxInboxBytes, l.opts.Now)
-	defer c.acks.close()
+	defer c.acks.Close()
 	defer c.end()
 	client := paho.NewClient(l.clientOptions(c, host.Connecting()))
 	if err := wait(ctx, client.Connect()); err != nil {

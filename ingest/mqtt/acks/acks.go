@@ -1,4 +1,7 @@
-package link
+// Package acks sends MQTT acknowledgements in their order, off the goroutine that
+// commits: paho's Ack waits for the network. It knows nothing of what they are
+// for.
+package acks
 
 import (
 	"sync"
@@ -6,10 +9,9 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
-// acks sends the acknowledgements of one connection in their order, off the
-// committer's goroutine: paho's Ack waits for the network. What is pushed after
-// the end is dropped, for the session is gone with the connection.
-type acks struct {
+// Queue is the acknowledgements of one connection. What is pushed after the end
+// is dropped: the broker delivers it again.
+type Queue struct {
 	mu    sync.Mutex
 	wake  *sync.Cond
 	queue []paho.Message
@@ -17,14 +19,16 @@ type acks struct {
 	idle  chan struct{} // closed when run has returned
 }
 
-func startAcks() *acks {
-	a := &acks{idle: make(chan struct{})}
+// Start returns a queue that sends until Close.
+func Start() *Queue {
+	a := &Queue{idle: make(chan struct{})}
 	a.wake = sync.NewCond(&a.mu)
 	go a.run()
 	return a
 }
 
-func (a *acks) push(m paho.Message) {
+// Push queues the acknowledgement of m. It does not block.
+func (a *Queue) Push(m paho.Message) {
 	if m.Qos() == 0 {
 		return
 	}
@@ -37,7 +41,7 @@ func (a *acks) push(m paho.Message) {
 	a.wake.Signal()
 }
 
-func (a *acks) run() {
+func (a *Queue) run() {
 	defer close(a.idle)
 	for {
 		a.mu.Lock()
@@ -56,8 +60,8 @@ func (a *acks) run() {
 	}
 }
 
-// close waits until what was pushed is sent. It may be called twice.
-func (a *acks) close() {
+// Close waits until what was pushed is sent. It may be called twice.
+func (a *Queue) Close() {
 	a.mu.Lock()
 	a.ended = true
 	a.mu.Unlock()
