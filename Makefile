@@ -37,7 +37,7 @@ bench-ingest: build
 # The embedded store with 100 million readings; minutes.
 READINGS ?= 100000000
 bench-store:
-	FLEETWATT_DUCKDB_FIGURES=$(READINGS) $(GO) test -run '^TestFigures$$' -v -timeout 2h ./ingest/duckdb
+	GOMEMLIMIT=512MiB FLEETWATT_DUCKDB_FIGURES=$(READINGS) $(GO) test -run '^TestFigures$$' -v -timeout 2h ./ingest/duckdb
 
 # Each fuzz target for a minute.
 fuzz:

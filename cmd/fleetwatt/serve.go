@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -48,6 +49,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), s.LogLevel, s.LogFormat)
+			limitMemory()
 			a, err := app.New(cmd.Context(), s.Config, version(), log)
 			if cmd.Context().Err() != nil { // told to stop while it started
 				return errors.Join(errInterrupted, closeApp(a))
@@ -85,4 +87,15 @@ func configCommand() *cobra.Command {
 	}
 	s.bind(cmd)
 	return cmd
+}
+
+// heapLimit is from how many bytes on the garbage collector works harder: a busy
+// intake leaves garbage fast, and memory is shared with the store's queries.
+const heapLimit = 512 << 20
+
+// limitMemory sets heapLimit, unless GOMEMLIMIT says otherwise.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(heapLimit)
+	}
 }

@@ -50,9 +50,9 @@ func (s *Store) Append(ctx context.Context, readings []telemetry.Reading) (telem
 	return done, nil
 }
 
-// frozenRows bounds the rows of a kind that are frozen, and with them memory:
-// twice Options.SegmentRows, but at least this many, since small segments cost
-// little.
+// frozenRows bounds the rows of a kind that are frozen, and with them memory: one
+// and a half times Options.SegmentRows, so that one segment waits while another
+// is sealed, but at least this many, since small segments cost little.
 const frozenRows = 100_000
 
 // roomTime is how long an Append waits for a segment to be sealed before it
@@ -101,7 +101,7 @@ func (s *Store) crowded(ctx context.Context) (full bool, err error) {
 			for _, seg := range l.frozen() {
 				rows += int64(seg.table.Rows())
 			}
-			full = full || rows > max(2*s.opts.SegmentRows, frozenRows)
+			full = full || rows > max(s.opts.SegmentRows*3/2, frozenRows)
 		}
 		return nil
 	})

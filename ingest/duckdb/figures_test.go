@@ -86,7 +86,7 @@ func TestFigures(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(t0)
 	s := openWith(t, t.TempDir(), schema, Options{
-		MemoryLimit: "512MB", CompactEvery: time.Second,
+		MemoryLimit: "384MB", CompactEvery: time.Second,
 		Now: func() time.Time { return time.UnixMilli(clock.Load()) },
 	})
 	count := max(1, total/(figuresDays*figuresSteps))

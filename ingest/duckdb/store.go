@@ -34,7 +34,7 @@ type Options struct {
 	Retention time.Duration
 	// SegmentRows is from how many rows on a segment is sealed into Parquet
 	// files; default 500,000. They are in memory until then, at some 100 bytes
-	// for a row of ten fields, and up to four segments of a kind are. Less makes
+	// for a row of ten fields, and up to three segments of a kind are. Less makes
 	// more files to merge.
 	SegmentRows int64
 	// CompactEvery is how often the store looks for days to seal, merge and

@@ -102,7 +102,7 @@ func Default() Config {
 		HTTPListen:   "127.0.0.1:8080",
 		InfluxBucket: "fleetwatt", InfluxTimeout: 10 * time.Second,
 		AdmitUnknown: true, MaxAhead: 10 * time.Minute,
-		MaxPendingMiB: 64, StoreMemoryMiB: 512, StoreSegment: 500_000,
+		MaxPendingMiB: 64, StoreMemoryMiB: 384, StoreSegment: 500_000,
 		QuarantineMiB: 256, QuarantineAge: 30 * 24 * time.Hour,
 		RollupSchedule: "*/15 * * * *", CapacitySchedule: "*/30 * * * *",
 	}
