@@ -98,9 +98,15 @@ func (s *Source) serve(ctx context.Context) error {
 	case err := <-lost:
 		return fmt.Errorf("connection lost: %w", err)
 	case <-s.link.closing:
+		// paho may write its DISCONNECT before acknowledgements that it has taken.
+		// A question to the broker, and its answer, let these go first.
+		c.Unsubscribe(nowhere).WaitTimeout(time.Second)
 		return nil
 	}
 }
+
+// nowhere is a filter that nobody has subscribed to.
+const nowhere = "fleetwatt/nowhere"
 
 var (
 	errNoAnswer = errors.New("no answer")
