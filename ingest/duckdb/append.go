@@ -63,10 +63,13 @@ const roomTime = 10 * time.Second
 // sealing fails there is no room until it succeeds again. It is called before
 // the turn is taken, which a seal needs to commit.
 func (s *Store) awaitRoom(ctx context.Context) error {
+	if full, err := s.crowded(ctx); err != nil || !full {
+		return err // the usual case
+	}
 	deadline := time.NewTimer(roomTime)
 	defer deadline.Stop()
 	for {
-		sealed := s.counts.sealed()
+		sealed := s.counts.sealed() // asked for before the look, so that none is missed
 		full, err := s.crowded(ctx)
 		if err != nil || !full {
 			return err

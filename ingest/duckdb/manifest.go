@@ -168,7 +168,7 @@ func (e *engine) loadColumns(ctx context.Context, t *table, legacy bool) error {
 			}
 		}
 	}
-	if _, err := t.shape(known); err != nil {
+	if err := t.shape(known); err != nil {
 		return err
 	}
 	return atomically(ctx, e.writer, func() error {

@@ -101,9 +101,6 @@ func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, ru
 	// What the parts of the run override of each other is gone now.
 	merged.overrides = overrides - (stored - merged.rows)
 	err = s.change(ctx, e, func(next *version) ([]garbage, error) {
-		if err := e.insertPart(ctx, merged); err != nil {
-			return nil, err
-		}
 		if err := e.replaceParts(ctx, next, kind, run, merged); err != nil {
 			return nil, err
 		}
@@ -115,10 +112,15 @@ func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, ru
 	return e.step("merged")
 }
 
-// replaceParts takes old out of the manifest and puts fresh into the layout.
+// replaceParts takes old out of the manifest and the layout, and puts fresh in.
 func (e *engine) replaceParts(ctx context.Context, next *version, kind devices.Kind, old []*part, fresh ...*part) error {
 	for _, p := range old {
 		if err := e.deletePart(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, p := range fresh {
+		if err := e.insertPart(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -47,16 +46,8 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 		if i > 0 && i%adoptedAtOnce == 0 {
 			e.log.Info("still moving readings to sealed files", "kind", kind, "days", i, "of", len(parts))
 		}
-		var columns strings.Builder
-		for _, c := range t.all {
-			if p.fields[c.name] {
-				columns.WriteString(", " + quote(c.name))
-			} else {
-				fmt.Fprintf(&columns, ", NULL::%s AS %s", c.typ, quote(c.name))
-			}
-		}
 		day := during(p.day)
-		statement := "SELECT device, ts_ms" + columns.String() + " FROM " + quote(string(kind)) + day.String() + " ORDER BY device, ts_ms"
+		statement := "SELECT device, ts_ms" + listed(t.all, p.fields) + " FROM " + quote(string(kind)) + day.String() + " ORDER BY device, ts_ms"
 		if err := e.writePart(ctx, e.writer, p, statement, day.args); err != nil {
 			return err
 		}
@@ -71,18 +62,12 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 	}
 	rows := 0
 	err = e.restructure(ctx, func(next *version) ([]garbage, error) {
-		for _, p := range parts {
-			if err := e.insertPart(ctx, p); err != nil {
-				return nil, err
-			}
+		if err := e.replaceParts(ctx, next, kind, nil, parts...); err != nil {
+			return nil, err
 		}
 		if rows, err = e.saveNewest(ctx, t, times); err != nil {
 			return nil, err
 		}
-		l := next.layouts[kind]
-		all := append(slices.Clone(l.parts), parts...)
-		slices.SortFunc(all, comparePart)
-		next.layouts[kind] = &layout{segments: l.segments, parts: all}
 		_, err := execute(ctx, e.writer, "DROP TABLE "+quote(string(kind)))
 		return nil, err
 	})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/wal"
 )
 
 // part is a Parquet file of the readings of one kind and UTC day, or of some of
@@ -95,7 +96,7 @@ func (e *engine) writePart(ctx context.Context, conn *duckdb.Conn, p *part, stat
 	}
 	// The directories may be new, so their names are synced as well.
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
+		if err := wal.SyncDir(dir); err != nil {
 			return err
 		}
 		if dir == filepath.Dir(e.sealed) {
@@ -115,14 +116,6 @@ func syncFile(path string) (int64, error) {
 		return 0, errors.Join(err, f.Close())
 	}
 	return info.Size(), errors.Join(f.Sync(), f.Close())
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // remove deletes a file that may be gone already.

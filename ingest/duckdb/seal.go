@@ -118,10 +118,8 @@ func (s *Store) commitSeal(ctx context.Context, e *engine, t *table, seg *segmen
 	})
 	rows := 0
 	err := s.change(ctx, e, func(next *version) ([]garbage, error) {
-		for _, p := range parts {
-			if err := e.insertPart(ctx, p); err != nil {
-				return nil, err
-			}
+		if err := e.replaceParts(ctx, next, kind, nil, parts...); err != nil {
+			return nil, err
 		}
 		l := next.layouts[kind]
 		if err := e.saveSealed(ctx, kind, l.segments[1].log-1); err != nil {
@@ -131,9 +129,7 @@ func (s *Store) commitSeal(ctx context.Context, e *engine, t *table, seg *segmen
 		if rows, err = e.saveNewest(ctx, t, times); err != nil {
 			return nil, err
 		}
-		all := append(slices.Clone(l.parts), parts...)
-		slices.SortFunc(all, comparePart)
-		next.layouts[kind] = &layout{segments: slices.Clone(l.segments[1:]), parts: all}
+		next.layouts[kind] = &layout{segments: slices.Clone(l.segments[1:]), parts: l.parts}
 		return nil, e.step("commit")
 	})
 	if err != nil {

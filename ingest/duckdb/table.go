@@ -59,16 +59,15 @@ func newTable(m *devices.Measurement) *table {
 }
 
 // shape gives the table the columns that are known of old, and one for each
-// field of the schema that is not among them; these it returns.
-func (t *table) shape(known []column) (added []column, err error) {
+// field of the schema that is not among them.
+func (t *table) shape(known []column) error {
 	t.all = known
 	for _, f := range t.measurement.Fields {
 		at := slices.IndexFunc(t.all, func(c column) bool { return c.name == f.Name })
 		if at < 0 {
-			c := column{f.Name, columnType(f)}
-			t.all, added = append(t.all, c), append(added, c)
+			t.all = append(t.all, column{f.Name, columnType(f)})
 		} else if t.all[at].typ != columnType(f) {
-			return nil, fmt.Errorf("field %s of %s is stored as %s, but the schema says %s: give the field another name, or use another data directory",
+			return fmt.Errorf("field %s of %s is stored as %s, but the schema says %s: give the field another name, or use another data directory",
 				f.Name, t.measurement.Kind, t.all[at].typ, f.Type)
 		}
 	}
@@ -85,7 +84,7 @@ func (t *table) shape(known []column) (added []column, err error) {
 		}
 		t.columns[t.fields[i].Index] = i
 	}
-	return added, nil
+	return nil
 }
 
 // fieldColumns are the columns of fields of the schema.

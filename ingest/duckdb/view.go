@@ -171,7 +171,7 @@ func (v *view) from(w telemetry.Window, in filter, columns []column) (string, []
 
 func (v *view) union(sources []*source, in filter, columns []column) (string, []any) {
 	if len(sources) == 0 {
-		return v.nothing(columns), nil
+		return nothing(columns), nil
 	}
 	var args []any
 	legs := make([]string, len(sources))
@@ -198,20 +198,25 @@ func (v *view) scan(hotRows bool, parts []*part, in filter, columns []column) st
 	if hotRows {
 		return "SELECT * FROM (" + v.openScan(in, columns) + ")"
 	}
+	paths := make([]string, len(parts))
+	for i, p := range parts {
+		paths[i] = literal(v.path(p))
+	}
+	return "SELECT device, ts_ms" + listed(columns, parts[0].fields) + " FROM read_parquet([" + strings.Join(paths, ", ") + "])"
+}
+
+// listed continues a SELECT with columns: those that are there, and the others
+// as NULL.
+func listed(columns []column, there map[string]bool) string {
 	var b strings.Builder
-	b.WriteString("SELECT device, ts_ms")
 	for _, c := range columns {
-		if parts[0].fields[c.name] {
+		if there[c.name] {
 			b.WriteString(", " + quote(c.name))
 		} else {
 			fmt.Fprintf(&b, ", NULL::%s AS %s", c.typ, quote(c.name))
 		}
 	}
-	paths := make([]string, len(parts))
-	for i, p := range parts {
-		paths[i] = literal(v.path(p))
-	}
-	return b.String() + " FROM read_parquet([" + strings.Join(paths, ", ") + "])"
+	return b.String()
 }
 
 // openScan is the query of the hot rows, cut to what in may select.
@@ -232,11 +237,6 @@ func (v *view) openScan(in filter, columns []column) string {
 }
 
 // nothing is a table expression without rows.
-func (v *view) nothing(columns []column) string {
-	var b strings.Builder
-	b.WriteString("(SELECT NULL::VARCHAR AS device, NULL::BIGINT AS ts_ms")
-	for _, c := range columns {
-		fmt.Fprintf(&b, ", NULL::%s AS %s", c.typ, quote(c.name))
-	}
-	return b.String() + " WHERE false)"
+func nothing(columns []column) string {
+	return "(SELECT NULL::VARCHAR AS device, NULL::BIGINT AS ts_ms" + listed(columns, nil) + " WHERE false)"
 }

@@ -69,9 +69,6 @@ func (t *Table) addColumn(f *devices.Field) int {
 	return c
 }
 
-// Kind is whose readings the table holds.
-func (t *Table) Kind() devices.Kind { return t.kind }
-
 // Rows is the number of readings.
 func (t *Table) Rows() int {
 	t.mu.RLock()

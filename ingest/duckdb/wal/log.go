@@ -50,7 +50,7 @@ func Open(dir string, log *slog.Logger) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil { // the directory may be new
+	if err := SyncDir(filepath.Dir(dir)); err != nil { // the directory may be new
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	if log == nil {
@@ -153,7 +153,7 @@ func (l *Log) begin() error {
 	l.seq++
 	_, err = f.Write(header(l.seq))
 	if err == nil {
-		err = errors.Join(sync(f), syncDir(l.dir))
+		err = errors.Join(sync(f), SyncDir(l.dir))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(l.path(l.seq)))
@@ -227,7 +227,8 @@ func (l *Log) Close() error {
 	return nil
 }
 
-func syncDir(dir string) error {
+// SyncDir puts the names in dir on disk.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
