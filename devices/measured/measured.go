@@ -75,17 +75,8 @@ func root(t testing.TB) string {
 // cell of the NASA Ames battery data set, B0005 or B0006 (Saha & Goebel 2007).
 func NASACapacities(t testing.TB, cell string) []float64 {
 	t.Helper()
-	f, err := os.Open(File(t, "battery", "nasa", cell+"_capacity_per_cycle.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []float64
-	for _, row := range rows[1:] { // discharge,voltage,temperature,time,capacity,soh
+	for _, row := range Table(t, "battery", "nasa", cell+"_capacity_per_cycle.csv")[1:] { // discharge,voltage,temperature,time,capacity,soh
 		v, err := strconv.ParseFloat(row[4], 64)
 		if err != nil {
 			t.Fatal(err)

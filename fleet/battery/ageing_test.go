@@ -1,7 +1,6 @@
 package battery
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"os"
@@ -86,15 +85,7 @@ func TestAgeingOfAPublishedProfile(t *testing.T) {
 	if want.EFC == 0 {
 		t.Fatal("the file lacks the cell")
 	}
-	f, err := os.Open(measured.File(t, "battery", "blast_lite", "profile.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := measured.Table(t, "battery", "blast_lite", "profile.csv")
 	num := func(s string) float64 {
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil {

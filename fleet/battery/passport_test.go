@@ -3,7 +3,6 @@ package battery
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -247,15 +246,7 @@ func TestPassportValues(t *testing.T) {
 
 // The points are those of the Commission's guidance, all of them, in order.
 func TestPassportPointsAreTheCommissions(t *testing.T) {
-	f, err := os.Open(measured.File(t, "battery", "passport", "ec_guidance_dynamic_datapoints_51_71.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := measured.Table(t, "battery", "passport", "ec_guidance_dynamic_datapoints_51_71.csv")
 	points := NewPassport(PassportSheet{}, PassportFacts{}).Points
 	if len(points) != len(rows)-1 {
 		t.Fatalf("got %d points, want %d", len(points), len(rows)-1)

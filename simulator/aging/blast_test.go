@@ -1,7 +1,6 @@
 package aging
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"os"
@@ -17,17 +16,8 @@ type profile struct{ seconds, soc, celsius []float64 }
 
 func readProfile(t *testing.T) profile {
 	t.Helper()
-	f, err := os.Open(measured.File(t, "battery", "blast_lite", "profile.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var p profile
-	for _, row := range rows[1:] {
+	for _, row := range measured.Table(t, "battery", "blast_lite", "profile.csv")[1:] {
 		for i, into := range []*[]float64{&p.seconds, &p.soc, &p.celsius} {
 			x, err := strconv.ParseFloat(row[i], 64)
 			if err != nil {

@@ -1,9 +1,7 @@
 package smooth
 
 import (
-	"encoding/csv"
 	"math"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -17,17 +15,8 @@ import (
 
 func openDSM(t testing.TB) []energy.Row {
 	t.Helper()
-	f, err := os.Open(measured.File(t, "building", "eemeter", "eemeter4_daily_test_data.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	records, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []energy.Row
-	for _, r := range records[1:] {
+	for _, r := range measured.Table(t, "building", "eemeter", "eemeter4_daily_test_data.csv")[1:] {
 		at, err := time.Parse("2006-01-02 15:04:05-07", r[0])
 		if err != nil {
 			t.Fatal(err)
