@@ -28,6 +28,9 @@ type Config struct {
 	Dispersion  float64 // variance of a day's arrivals over their mean; 0 or 1: Poisson
 	ReadySoC    float64 // from which a pack may be handed out, 0.5 … 0.98
 	KneeShare   float64 // of the batteries, that age faster from some loss on, 0 … 1
+	// Reserve is how many packs a station wants ready before it lets charges wait
+	// for an hour that costs no more than the tariff's mean; 0: it never waits.
+	Reserve int
 
 	Sensors    Sensors
 	Breakdowns Breakdowns
@@ -82,6 +85,7 @@ func (c Config) Validate() error {
 	}
 	check(c.Dispersion >= 0 && c.Dispersion <= 100, "dispersion %v: want 0 to 100", c.Dispersion)
 	check(c.KneeShare >= 0 && c.KneeShare <= 1, "knee share %v: want 0 to 1", c.KneeShare)
+	check(c.Reserve >= 0, "reserve %d: want 0 or more", c.Reserve)
 	return errors.Join(append(errs, c.validateExtras()...)...)
 }
 

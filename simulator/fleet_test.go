@@ -36,13 +36,13 @@ func run(f *Fleet, steps int, see func(telemetry.Reading), event func(telemetry.
 func TestValidateReportsEverything(t *testing.T) {
 	err := Config{
 		Start: start(), Step: time.Microsecond, Owners: 2, Sites: 1, Batteries: 3, Slots: 1, Stations: 1,
-		Dispersion: -1, KneeShare: 2, Sensors: Sensors{Amps: Sensor{Noise: -1}}, Breakdowns: Breakdowns{SlotHours: -1},
+		Dispersion: -1, KneeShare: 2, Reserve: -1, Sensors: Sensors{Amps: Sensor{Noise: -1}}, Breakdowns: Breakdowns{SlotHours: -1},
 		Retrofits: []Retrofit{{Building: 7, Share: 3}}, Weather: &Series{},
 	}.Validate()
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, want := range []string{"step 1µs", "sites 1", "stations 1", "slots 1", "ready soc 0", "dispersion", "knee", "amps", "breakdowns", "retrofit", "weather"} {
+	for _, want := range []string{"step 1µs", "sites 1", "stations 1", "slots 1", "ready soc 0", "dispersion", "knee", "reserve", "amps", "breakdowns", "retrofit", "weather"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want it to name %q", err, want)
 		}

@@ -154,3 +154,29 @@ func TestTimeOfUse(t *testing.T) {
 		}
 	}
 }
+
+// A station that waits for cheap hours pays less for a kilowatt-hour and serves
+// as many riders, within one in a hundred.
+func TestReserveMovesChargesToCheapHours(t *testing.T) {
+	year := func(reserve int) (price float64, swaps, refusals int) {
+		cfg := Demo(5, start())
+		cfg.Tariff, cfg.Reserve, cfg.Batteries = TimeOfUse(10, 20, 40), reserve, 90
+		f := newFleet(t, cfg)
+		run(f, 96*120, nil, nil)
+		var wh, cost float64
+		for _, s := range f.Truth().Stations {
+			wh, cost = wh+s.DrawnWh, cost+s.Cost
+			swaps, refusals = swaps+s.Swaps, refusals+s.Refusals
+		}
+		return 1000 * cost / wh, swaps, refusals
+	}
+	plain, swaps, _ := year(0)
+	thrifty, served, _ := year(4)
+	if thrifty > 0.95*plain {
+		t.Errorf("got %v a kWh with a reserve, %v without, want it cheaper", thrifty, plain)
+	}
+	if served < swaps*99/100 {
+		t.Errorf("got %d swaps with a reserve, %d without", served, swaps)
+	}
+	t.Logf("%.2f a kWh and %d swaps with a reserve, %.2f and %d without", thrifty, served, plain, swaps)
+}

@@ -75,6 +75,7 @@ func (s *station) work(w weather, fromMS, nowMS int64) {
 		s.serve(w, fromMS, nowMS, dt)
 	}
 	demand := float64(auxiliaryW)
+	thrifty := s.thrifty(w.local)
 	for i := range s.slots {
 		k := &s.slots[i]
 		p := k.pack
@@ -87,7 +88,7 @@ func (s *station) work(w weather, fromMS, nowMS int64) {
 			s.shard.events.charged(nowMS, s, p, p.books.EnergyInWh-k.startWh)
 			continue
 		}
-		if p.duty.state == stateWaiting && !k.fault.down && s.startable() {
+		if p.duty.state == stateWaiting && !k.fault.down && !thrifty && s.startable() {
 			p.until(fromMS, inside)
 			p.turn()
 			p.duty.state = stateCharging
@@ -169,6 +170,22 @@ func (s *station) finished(p *pack) bool {
 // charge that runs is never slowed for another.
 func (s *station) startable() bool {
 	return !s.outage.down && float64(s.running+1)*s.chargerW/chargerEfficiency+auxiliaryW <= s.gridW
+}
+
+// thrifty reports whether the station lets charges wait for a cheaper hour. Those
+// that run go on.
+func (s *station) thrifty(c clock) bool {
+	reserve := s.shard.cfg.Reserve
+	if reserve == 0 || !s.shard.cfg.Tariff.dear(c) {
+		return false
+	}
+	ready := 0
+	for i := range s.slots {
+		if k := &s.slots[i]; k.pack != nil && k.pack.duty.state == stateReady && !k.fault.down {
+			ready++
+		}
+	}
+	return ready >= reserve
 }
 
 // put places a pack in the first empty slot that works, of which there must be

@@ -29,6 +29,15 @@ func TimeOfUse(low, middle, high float64) Tariff {
 // cost is what wh cost at a local time, in minor units.
 func (t *Tariff) cost(c clock, wh float64) float64 { return t[int(c.hour)] * wh / 1000 }
 
+// dear reports whether a kilowatt-hour costs more than in the mean over the day.
+func (t *Tariff) dear(c clock) bool {
+	mean := 0.0
+	for _, p := range t {
+		mean += p / float64(len(t))
+	}
+	return t[int(c.hour)] > mean
+}
+
 func (t *Tariff) validate() error {
 	for h, p := range t {
 		if math.IsNaN(p) || math.IsInf(p, 0) {

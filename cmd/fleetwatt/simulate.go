@@ -65,7 +65,7 @@ func (s *simulation) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	t, err := s.open()
+	t, err := s.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"os"
@@ -59,7 +58,7 @@ type takers struct {
 }
 
 // open creates the files that were asked for.
-func (s *simulation) open() (*takers, error) {
+func (s *simulation) open(ctx context.Context) (*takers, error) {
 	t := &takers{}
 	create := func(path string) (*os.File, error) {
 		f, err := os.Create(path)
@@ -76,15 +75,11 @@ func (s *simulation) open() (*takers, error) {
 		t.lines = generate.NewLines(f)
 	}
 	if s.truth != "" {
-		f, err := create(s.truth)
+		sink, end, err := openTruth(ctx, s.truth)
 		if err != nil {
 			return nil, errors.Join(err, t.close())
 		}
-		buffer := bufio.NewWriter(f)
-		if t.truth, err = truth.NewCSV(buffer); err != nil {
-			return nil, errors.Join(err, t.close())
-		}
-		t.closers = append([]func() error{t.truth.Flush, buffer.Flush}, t.closers...)
+		t.truth, t.closers = sink, append(t.closers, end)
 	}
 	return t, nil
 }

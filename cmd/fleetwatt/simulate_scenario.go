@@ -55,7 +55,7 @@ func (s *simulation) bind(cmd *cobra.Command) {
 	f.Float64Var(&s.speed, "speed", 0, "publish the history at so many times the speed of time; 0: as fast as it goes")
 	f.StringVar(&s.out, "out", "", "write the messages to this file and publish nothing")
 	f.BoolVar(&s.dry, "dry-run", false, "publish nothing, for the truth alone or to see how fast it goes")
-	f.StringVar(&s.truth, "truth", "", "write the truth behind the messages to this file, as CSV")
+	f.StringVar(&s.truth, "truth", "", "write the truth behind the messages to this file: Parquet if it is named *.parquet, else CSV")
 	f.StringVar(&s.ledger, "ledger", "", "write the identity of every acknowledged reading to this file")
 	f.StringVar(&s.secrets, "credentials", "", "CSV file of kind/id, user name and password, for --connections 0")
 	f.DurationVar(&s.step, "step", time.Duration(o.Step), "time between the readings of the history")

@@ -4,14 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -20,109 +15,34 @@ import (
 const (
 	columnDevice = "device"
 	columnTS     = "ts_ms"
-	// spoolPrefix begins the names of the directories that files are put together in.
-	spoolPrefix = "fleetwatt-export-"
-	// spoolMemory is what the engine that writes the file may hold.
-	spoolMemory = "256MB"
 )
 
-// parquetEncoder lets DuckDB write the file, as it writes the store's own. Its
-// COPY writes to a named file and wants all rows at hand, so the pages go to a
-// database on disk first; both are in a directory that close removes.
+// parquetEncoder makes a row of each reading.
 type parquetEncoder struct {
-	fields   []*devices.Field
-	dir      string
-	conn     *duckdb.Conn
-	closeDB  func() error
-	appender *duckdb.Appender // nil between pages
-	row      []driver.Value
-	file     *os.File // once the rows are in it
+	fields []*devices.Field
+	spool  *Spool
+	row    []driver.Value
+	file   *os.File // once the rows are in it
 }
 
-func newParquet(ctx context.Context, dir string, fields []*devices.Field) (p *parquetEncoder, err error) {
-	p = &parquetEncoder{fields: fields, row: make([]driver.Value, 2+len(fields))}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("open spool: %w", err), p.close())
-		}
-	}()
-	if p.dir, err = os.MkdirTemp(dir, spoolPrefix); err != nil {
-		return p, err
-	}
-	path := filepath.Join(p.dir, "spool.duckdb")
-	if strings.ContainsAny(path, "?#%") {
-		return p, fmt.Errorf("%s: the path may not contain ?, # or %%", path)
-	}
-	settings := url.Values{
-		"memory_limit":                 {spoolMemory},
-		"threads":                      {"1"},
-		"autoinstall_known_extensions": {"false"}, // the engine shall not fetch code
-		"autoload_known_extensions":    {"false"},
-	}
-	connector, err := duckdb.NewConnector(path+"?"+settings.Encode(), nil)
-	if err != nil {
-		return p, err
-	}
-	p.closeDB = connector.Close
-	conn, err := connector.Connect(ctx)
-	if err != nil {
-		return p, err
-	}
-	p.conn = conn.(*duckdb.Conn)
-	if err := p.execute(ctx, "PRAGMA disable_checkpoint_on_shutdown"); err != nil {
-		return p, err
-	}
-	return p, p.execute(ctx, p.createTable())
-}
-
-// Tidy removes from dir what exports left that were not closed, as when the
-// process was killed. It removes those that are running too: call it before the
-// first, where no other process has exports in dir. Whatever can't be removed is
-// in the error, and the rest is gone all the same.
-func Tidy(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("tidy exports: %w", err)
-	}
-	var errs []error
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), spoolPrefix) {
-			errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("tidy exports: %w", err)
-	}
-	return nil
-}
-
-func (p *parquetEncoder) createTable() string {
-	var b strings.Builder
-	b.WriteString("CREATE TABLE readings (" + columnDevice + " VARCHAR, " + columnTS + " BIGINT")
-	for _, f := range p.fields {
-		kind := "DOUBLE"
+func newParquet(ctx context.Context, dir string, fields []*devices.Field) (*parquetEncoder, error) {
+	columns := []Column{{columnDevice, Text}, {columnTS, Integer}}
+	for _, f := range fields {
+		c := Column{f.Name, Number}
 		if !f.Numeric() {
-			kind = "VARCHAR"
+			c.Type = Text
 		}
-		fmt.Fprintf(&b, `, "%s" %s`, f.Name, kind)
+		columns = append(columns, c)
 	}
-	b.WriteString(")")
-	return b.String()
+	spool, err := NewSpool(ctx, dir, columns)
+	if err != nil {
+		return nil, err
+	}
+	return &parquetEncoder{fields: fields, spool: spool, row: make([]driver.Value, len(columns))}, nil
 }
 
-func (p *parquetEncoder) execute(ctx context.Context, statement string) error {
-	_, err := p.conn.ExecContext(ctx, statement, nil)
-	return err
-}
-
-func (p *parquetEncoder) add(r telemetry.Reading) (err error) {
-	if p.appender == nil {
-		if p.appender, err = duckdb.NewAppender(p.conn, "", "", "readings"); err != nil {
-			return err
-		}
-	}
+func (p *parquetEncoder) add(r telemetry.Reading) error {
 	clear(p.row)
-	// As bytes, since a string would end at its first zero byte.
 	p.row[0], p.row[1] = []byte(r.Device), r.TS
 	values := r.Values // both ascend by index
 	for i, f := range p.fields {
@@ -136,24 +56,14 @@ func (p *parquetEncoder) add(r telemetry.Reading) (err error) {
 		}
 		values = values[1:]
 	}
-	return p.appender.AppendRow(p.row...)
+	return p.spool.Add(p.row...)
 }
 
-func (p *parquetEncoder) flush() error {
-	if p.appender == nil {
-		return nil
-	}
-	err := p.appender.Close()
-	p.appender = nil
-	return err
-}
+func (p *parquetEncoder) flush() error { return p.spool.Flush() }
 
-// end copies the rows, in the order in which they came.
 func (p *parquetEncoder) end(ctx context.Context) (io.Reader, error) {
-	path := filepath.Join(p.dir, "readings.parquet")
-	statement := fmt.Sprintf("COPY readings TO '%s' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
-		strings.ReplaceAll(path, "'", "''"), defaultPageRows)
-	if err := p.execute(ctx, statement); err != nil {
+	path := filepath.Join(p.spool.dir, "readings.parquet")
+	if err := p.spool.Save(ctx, path); err != nil {
 		return nil, err
 	}
 	var err error
@@ -162,20 +72,10 @@ func (p *parquetEncoder) end(ctx context.Context) (io.Reader, error) {
 }
 
 func (p *parquetEncoder) close() error {
-	var errs []error
+	var err error
 	if p.file != nil {
-		errs = append(errs, p.file.Close())
+		err = p.file.Close()
 	}
-	errs = append(errs, p.flush())
-	if p.conn != nil {
-		errs = append(errs, p.conn.Close())
-	}
-	if p.closeDB != nil {
-		errs = append(errs, p.closeDB())
-	}
-	if p.dir != "" {
-		errs = append(errs, os.RemoveAll(p.dir))
-	}
-	p.file, p.conn, p.closeDB, p.dir = nil, nil, nil, ""
-	return errors.Join(errs...)
+	p.file = nil
+	return errors.Join(err, p.spool.Close())
 }

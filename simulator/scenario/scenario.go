@@ -52,6 +52,7 @@ type Fleet struct {
 	Dispersion  float64 `yaml:"dispersion"`
 	ReadySoC    float64 `yaml:"ready_soc"`
 	KneeShare   float64 `yaml:"knee_share"`
+	Reserve     int     `yaml:"reserve"` // ready packs from which charges wait for a cheaper hour; 0: never
 }
 
 // Sensors are simulator.Sensors, named by the field they measure.
@@ -154,7 +155,7 @@ func (s Scenario) Config(seed uint64, start time.Time) simulator.Config {
 	c := simulator.Config{
 		Seed: seed, Start: start, Step: time.Duration(s.Step),
 		Owners: f.Owners, Sites: f.Sites, Stations: f.Stations, Slots: f.Slots, Batteries: f.Batteries, Buildings: f.Buildings,
-		SwapsPerDay: f.SwapsPerDay, Dispersion: f.Dispersion, ReadySoC: f.ReadySoC, KneeShare: f.KneeShare,
+		SwapsPerDay: f.SwapsPerDay, Dispersion: f.Dispersion, ReadySoC: f.ReadySoC, KneeShare: f.KneeShare, Reserve: f.Reserve,
 		Sensors:    simulator.Sensors{Volts: s.Sensors.Volts, Amps: s.Sensors.Amps, Celsius: s.Sensors.Celsius, SoC: s.Sensors.SoC},
 		Breakdowns: s.Breakdowns,
 		Tariff:     simulator.TimeOfUse(s.Tariff.Low, s.Tariff.Middle, s.Tariff.High),
