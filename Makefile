@@ -7,7 +7,7 @@ LDFLAGS  = $(if $(RELEASE),-X main.release=$(RELEASE))
 RACE    ?=
 LINT     = $(GO) tool -modfile=.tools/go.mod golangci-lint
 
-.PHONY: build demo test lint bench bench-ingest bench-store fuzz clean
+.PHONY: build demo test lint bench bench-ingest bench-store bench-stress fuzz clean
 
 FUZZTIME ?= 60s
 
@@ -38,6 +38,10 @@ bench-ingest: build
 READINGS ?= 100000000
 bench-store:
 	GOMEMLIMIT=512MiB FLEETWATT_DUCKDB_FIGURES=$(READINGS) $(GO) test -run '^TestFigures$$' -v -timeout 2h ./ingest/duckdb
+
+# 10,000 simulated devices with a connection each, live for a minute.
+bench-stress:
+	ulimit -n $$(ulimit -Hn); FLEETWATT_STRESS=60 $(GO) test -run '^TestStress$$' -v -timeout 30m ./cmd/fleetwatt
 
 # Each fuzz target for a minute.
 fuzz:

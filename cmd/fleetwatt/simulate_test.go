@@ -112,7 +112,7 @@ func TestFaultyFleetAgainstAKilledServer(t *testing.T) {
 		known[devices.Ref{Kind: devices.Kind(kind), ID: id}] = true
 	}
 	for ref := range known {
-		for _, ts := range s.stamps(ref) {
+		for _, ts := range s.stampsIn(ref, date(2026, 1), date(2026, 4)) {
 			got[fmt.Sprintf("%s %d", ref, ts)] = true
 		}
 	}
@@ -151,15 +151,19 @@ func listed(t *testing.T, path string) (readings map[string]bool, refused int) {
 	return readings, refused
 }
 
-// stamps are the times of all readings of a device in the store, Unix ms.
-func (s *server) stamps(ref devices.Ref) []int64 {
+func date(year int, month time.Month) time.Time {
+	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// stampsIn are the times of the readings of a device in the store, Unix ms.
+func (s *server) stampsIn(ref devices.Ref, from, to time.Time) []int64 {
 	s.t.Helper()
 	var out []int64
-	for at := "2026-01-01T00:00:00.000Z"; at != ""; {
+	for at := from.UTC().Format(time.RFC3339); at != ""; {
 		page := get[struct {
 			Items []struct{ TS time.Time }
 			Next  string
-		}](s, "/api/v1/"+ref.Kind.Plural()+"/"+ref.ID+"/telemetry?limit=100000&to=2026-04-01T00:00:00Z&from="+at)
+		}](s, "/api/v1/"+ref.Kind.Plural()+"/"+ref.ID+"/telemetry?limit=100000&to="+to.UTC().Format(time.RFC3339)+"&from="+at)
 		for _, it := range page.Items {
 			out = append(out, it.TS.UnixMilli())
 		}
