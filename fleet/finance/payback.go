@@ -1,0 +1,87 @@
+package finance
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
+)
+
+// Payback is when an investment has come back.
+type Payback struct {
+	// Value is the time from the first flow, in periods or years, until what was
+	// received has made up for what was paid. None: it never does, within the flows,
+	// or nothing was paid.
+	Value
+	// Open is what is still to come back at the end of the flows; 0 if nothing is.
+	Open float64 `json:"open"`
+	// Again says that after it came back, more was paid than received once more.
+	Again bool `json:"again"`
+}
+
+// PaybackOf is the payback of amounts one period apart, discounted at a rate; at 0
+// it is the simple one. The time within the period in which the running sum passes
+// 0 is interpolated, as if the period's amount came in evenly (Brealey, Myers &
+// Allen, ch. 5).
+//
+// −1000 and then 400 a period come back after 2.5; at 10 % a period, after
+// 3.01925.
+func PaybackOf(rate float64, amounts []float64) (Payback, error) {
+	terms := make([]term, len(amounts))
+	for i, a := range amounts {
+		terms[i] = term{float64(i), a}
+	}
+	return payback(rate, terms)
+}
+
+// XPayback is the payback, in years by the convention, of flows on any days in any
+// order, discounted at a rate a year. Between two days with flows the later flow is
+// taken to come in evenly.
+func XPayback(rate float64, flows []Flow, c daycount.Convention) (Payback, error) {
+	if len(flows) == 0 {
+		return payback(rate, nil)
+	}
+	first, _ := span(flows)
+	terms := make([]term, len(flows))
+	for i, f := range flows {
+		terms[i] = term{c.Years(first, f.Date), f.Amount}
+	}
+	slices.SortStableFunc(terms, func(a, b term) int { return cmp.Compare(a.t, b.t) })
+	merged := terms[:1]
+	for _, k := range terms[1:] {
+		if last := &merged[len(merged)-1]; last.t == k.t {
+			last.a += k.a
+		} else {
+			merged = append(merged, k)
+		}
+	}
+	return payback(rate, merged)
+}
+
+// payback goes along terms of ascending times.
+func payback(rate float64, terms []term) (Payback, error) {
+	if err := discountable(rate); err != nil {
+		return Payback{}, err
+	}
+	p := Payback{Value: Lack(None, "nothing was invested")}
+	sum, before := 0.0, 0.0
+	for _, k := range terms {
+		if err := finite(k.a); err != nil {
+			return Payback{}, err
+		}
+		was := sum
+		sum += k.a * math.Pow(1+rate, -k.t)
+		switch {
+		case sum < 0 && p.Status == OK:
+			p.Again = true
+		case sum < 0:
+			p.Value = Lack(None, "it does not come back within the flows")
+		case was < 0 && p.Status != OK:
+			p.Value = Have(before + (k.t-before)*was/(was-sum))
+		}
+		before = k.t
+	}
+	p.Open = max(0, -sum)
+	return p, finite(sum)
+}
