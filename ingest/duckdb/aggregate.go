@@ -1,14 +1,11 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -25,176 +22,143 @@ func (s *Store) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]te
 		return nil, fmt.Errorf("aggregate: %w", err)
 	}
 	var buckets []telemetry.Bucket
-	read := func(sum func(*devices.Field) string) error {
-		return s.use(ctx, func(ctx context.Context, e *engine) error {
-			if q.Window.Empty() || len(fields) == 0 {
-				return nil
-			}
-			return e.view(ctx, q.RangeQuery, func(v *view) error {
-				buckets, err = aggregatePieces(ctx, v, q, fields, sum)
+	err = s.use(ctx, func(ctx context.Context, e *engine) error {
+		if q.Window.Empty() || len(fields) == 0 {
+			return nil
+		}
+		return e.view(ctx, q.RangeQuery, func(v *view) error {
+			a := newAggregation(q, fields)
+			if err := v.plan(q.RangeQuery, v.table.fieldColumns(fields), s.page, false).each(ctx, a.fold); err != nil {
 				return err
-			})
+			}
+			buckets = a.buckets()
+			return nil
 		})
-	}
-	if err = read(exactSum); outOfRange(err) {
-		err = read(plainSum)
-	}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("aggregate: %w", err)
 	}
 	return buckets, nil
 }
 
-// aggregatePieces aggregates some days at a time and puts the buckets together:
-// few groups are quicker to find and to sort than all at once. A step that does
-// not divide a day could be cut, so then it is one piece.
-func aggregatePieces(ctx context.Context, v *view, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {
-	pieces := []telemetry.Window{q.Window}
-	if telemetry.Day%q.Every.Milliseconds() == 0 {
-		pieces = v.pieces(q.RangeQuery)
-	}
-	if len(pieces) == 1 {
-		return aggregate(ctx, v, q, fields, sum)
-	}
-	byDevice := make(map[string][]telemetry.Bucket)
-	total := 0
-	for _, piece := range pieces {
-		q.Window = piece
-		buckets, err := aggregate(ctx, v, q, fields, sum)
-		if err != nil {
-			return nil, err
-		}
-		total += len(buckets)
-		for len(buckets) > 0 { // ordered by device
-			n := sort.Search(len(buckets), func(i int) bool { return buckets[i].Device > buckets[0].Device })
-			byDevice[buckets[0].Device] = append(byDevice[buckets[0].Device], buckets[:n]...)
-			buckets = buckets[n:]
-		}
-	}
-	out := make([]telemetry.Bucket, 0, total)
-	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
-		out = append(out, byDevice[device]...)
-	}
-	return out, nil
+// aggregation folds runs, which come in the order of time for each device.
+type aggregation struct {
+	fields  []*devices.Field
+	folders []folder
+	every   int64
+	fleet   bool
+
+	series map[string]*series // by device; not of a fleet
+	steps  map[int64][]folded // by start, of a fleet
+	total  int                // of buckets that are done
+	slab   []telemetry.Value  // shared by many buckets, which are allocated together
+	recent *series            // of the run before
+	device string
 }
 
-// pieces cuts the window of q at the days of parts, such that each has about
-// Options.piece rows of what q selects.
-func (v *view) pieces(q telemetry.RangeQuery) []telemetry.Window {
-	share := 1.0
-	v.table.mu.RLock()
-	if known := len(v.table.newest); len(q.Devices) > 0 && known > 0 {
-		share = min(1, float64(len(q.Devices))/float64(known))
-	}
-	v.table.mu.RUnlock()
-	var out []telemetry.Window
-	piece, rows := q.Window, 0.0
-	day := int64(math.MinInt64)
-	for _, p := range v.within(q.Window) {
-		if start := startOf(p.day); p.day != day && rows >= v.piece && start > piece.From {
-			piece.To = start
-			out = append(out, piece)
-			piece, rows = telemetry.Window{From: start, To: q.Window.To}, 0
-		}
-		day = p.day
-		rows += share * float64(p.rows)
-	}
-	return append(out, piece)
+// series is the buckets of one device.
+type series struct {
+	done  []telemetry.Bucket
+	open  []folded // by field, of the last step
+	start int64
+	some  bool // something is open
 }
 
-func aggregate(ctx context.Context, v *view, q telemetry.AggregateQuery, fields []*devices.Field, sum func(*devices.Field) string) ([]telemetry.Bucket, error) {
-	device, order := "device", "device, start"
-	if q.Fleet {
-		device, order = "''", "start"
+func newAggregation(q telemetry.AggregateQuery, fields []*devices.Field) *aggregation {
+	a := &aggregation{
+		fields: fields, every: q.Every.Milliseconds(), fleet: q.Fleet,
+		series: make(map[string]*series), steps: make(map[int64][]folded),
 	}
-	columns := make([]string, len(fields))
-	for i, f := range fields {
-		columns[i] = folded(q, f, sum)
+	for _, f := range fields {
+		a.folders = append(a.folders, newFolder(q, f))
 	}
-	from, args := v.from(q.Window, where(q.RangeQuery), v.table.fieldColumns(fields))
-	// Remainders have the sign of the dividend, hence the second one: steps
-	// before 1970 begin at multiples of every too. As telemetry.Floor.
-	statement := "SELECT " + device + " AS device, ts_ms - ((ts_ms % ?::BIGINT) + ?::BIGINT) % ?::BIGINT AS start, " +
-		strings.Join(columns, ", ") + " FROM " + from + holding(fields) +
-		" GROUP BY ALL ORDER BY " + order
-	every := q.Every.Milliseconds()
-	args = append([]any{every, every, every}, args...)
+	return a
+}
 
-	var buckets []telemetry.Bucket
-	var slab []telemetry.Value // shared by many buckets, which are allocated together
-	name := ""
-	err := v.each(ctx, statement, args, func(row []driver.Value) error {
-		if next := row[0].(string); next != name {
-			name = next
+// fold folds a run in, step by step.
+func (a *aggregation) fold(r *run) error {
+	for from := 0; from < len(r.ts); {
+		start := telemetry.Floor(r.ts[from], a.every)
+		to := from + 1
+		for to < len(r.ts) && r.ts[to]-start < a.every {
+			to++
 		}
-		if cap(slab)-len(slab) < len(fields) {
-			slab = make([]telemetry.Value, 0, slabBuckets*len(fields))
+		open := a.open(r.device, start)
+		for i := range a.folders {
+			a.folders[i].add(&open[i], &r.values[i], r.ts, from, to)
 		}
-		first := len(slab)
-		for i, f := range fields {
-			if v, ok := valueFrom(f, row[2+i]); ok {
-				slab = append(slab, v)
-			}
+		from = to
+	}
+	return nil
+}
+
+// open is what the samples of a device in a step have come to so far.
+func (a *aggregation) open(device string, start int64) []folded {
+	if a.fleet {
+		open := a.steps[start]
+		if open == nil {
+			open = make([]folded, len(a.fields))
+			a.steps[start] = open
 		}
-		buckets = append(buckets, telemetry.Bucket{Device: name, Start: row[1].(int64), Values: slab[first:len(slab):len(slab)]})
-		return nil
-	})
-	return buckets, err
+		return open
+	}
+	if a.recent == nil || a.device != device {
+		a.recent, a.device = a.series[device], device
+		if a.recent == nil {
+			a.recent = &series{open: make([]folded, len(a.fields))}
+			a.series[device] = a.recent
+		}
+	}
+	s := a.recent
+	if s.some && s.start != start {
+		a.finish(device, s)
+	}
+	s.start, s.some = start, true
+	return s.open
+}
+
+// finish makes a bucket of what is open, unless no sample is in it.
+func (a *aggregation) finish(device string, s *series) {
+	if values := a.values(s.open); len(values) > 0 {
+		s.done = append(s.done, telemetry.Bucket{Device: device, Start: s.start, Values: values})
+		a.total++
+	}
+	clear(s.open)
+	s.some = false
 }
 
 // slabBuckets is for how many buckets values are allocated at once.
 const slabBuckets = 512
 
-// folded is the expression that folds the samples of f into one number, or
-// NULL where there are none.
-func folded(q telemetry.AggregateQuery, f *devices.Field, sum func(*devices.Field) string) string {
-	name := quote(f.Name)
-	switch q.Func {
-	case telemetry.Mean:
-		return "(" + sum(f) + ") / count(" + name + ")"
-	case telemetry.Min:
-		return "min(" + name + ")"
-	case telemetry.Max:
-		return "max(" + name + ")"
-	case telemetry.Sum:
-		return sum(f)
-	case telemetry.Count:
-		return "nullif(count(" + name + "), 0)::DOUBLE"
-	case telemetry.First:
-		if q.Fleet { // of the samples at one instant the greatest
-			return fmt.Sprintf("arg_min(%[1]s, (ts_ms, -%[1]s))", name)
-		}
-		return "arg_min(" + name + ", ts_ms)"
-	case telemetry.Last:
-		if q.Fleet {
-			return fmt.Sprintf("arg_max(%[1]s, (ts_ms, %[1]s))", name)
-		}
-		return "arg_max(" + name + ", ts_ms)"
+func (a *aggregation) values(of []folded) []telemetry.Value {
+	if cap(a.slab)-len(a.slab) < len(a.fields) {
+		a.slab = make([]telemetry.Value, 0, slabBuckets*len(a.fields))
 	}
-	panic("aggregate " + string(q.Func) + " was let through by Resolve")
+	first := len(a.slab)
+	for i, f := range a.fields {
+		if n, ok := a.folders[i].result(&of[i]); ok {
+			a.slab = append(a.slab, telemetry.Value{Field: f, Num: n})
+		}
+	}
+	return a.slab[first:len(a.slab):len(a.slab)]
 }
 
-func plainSum(f *devices.Field) string { return "sum(" + quote(f.Name) + ")" }
-
-// exactSum adds in integers, for which order does not matter. Each number is
-// scaled by a power of two, which loses nothing, so that the bounds of its
-// field come to at most 2^61; the whole part and the fraction, in units of
-// 2^-52, are summed apart. A number is so taken to within 2^-53 of a unit: for
-// a current of ±5000 A to 2^-101 A, for an energy register to 2^-64 Wh.
-func exactSum(f *devices.Field) string {
-	const (
-		widest   = 50 // of bounds, as a power of two
-		whole    = 61
-		fraction = 52
-	)
-	_, bits := math.Frexp(max(math.Abs(f.Min), math.Abs(f.Max)))
-	if bits > widest {
-		return plainSum(f)
+// buckets are the buckets in their order. Nothing can be folded in after it.
+func (a *aggregation) buckets() []telemetry.Bucket {
+	var out []telemetry.Bucket
+	for start, open := range a.steps {
+		if values := a.values(open); len(values) > 0 {
+			out = append(out, telemetry.Bucket{Start: start, Values: values})
+		}
 	}
-	scaled := fmt.Sprintf("(%s * %s)", quote(f.Name), power(whole-bits))
-	return fmt.Sprintf("(sum(trunc(%[1]s)::BIGINT)::DOUBLE + sum(((%[1]s - trunc(%[1]s)) * %[2]s)::BIGINT)::DOUBLE * %[3]s) * %[4]s",
-		scaled, power(fraction), power(-fraction), power(bits-whole))
+	slices.SortFunc(out, func(a, b telemetry.Bucket) int { return cmp.Compare(a.Start, b.Start) })
+	for device, s := range a.series {
+		a.finish(device, s)
+	}
+	out = slices.Grow(out, a.total)
+	for _, device := range slices.Sorted(maps.Keys(a.series)) {
+		out = append(out, a.series[device].done...)
+		delete(a.series, device)
+	}
+	return out
 }
-
-// power is 2^n as a DOUBLE that the engine reads to the same bits.
-func power(n int) string { return fmt.Sprintf("%.17e", math.Ldexp(1, n)) }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package duckdb
 
 import (
@@ -139,6 +141,50 @@ func BenchmarkRange(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkRangeFleet reads what the jobs read: sealed, and in memory. What is
+// reported beside the time is readings by second of the processor, of all
+// threads.
+func BenchmarkRangeFleet(b *testing.B) {
+	const count, days = 5000, 2
+	schema, rec := standard(b), record(b)
+	names := make([]string, count)
+	for i := range names {
+		names[i] = fmt.Sprintf("battery-%05d", i)
+	}
+	for _, sealed := range []bool{true, false} {
+		s := openWith(b, b.TempDir(), schema, Options{SegmentRows: 1 << 40})
+		for step := range days * figuresSteps {
+			batch := make([]telemetry.Reading, count)
+			for i := range batch {
+				life := rec[i%simulated]
+				batch[i] = telemetry.Reading{Kind: devices.KindBattery, Device: names[i], TS: t0 + int64(step)*telemetry.Day/figuresSteps}
+				for k, n := range life[(step+(i/simulated)*37)%len(life)] {
+					batch[i].Set(telemetry.Value{Field: schema.Field(devices.KindBattery, sensors[k].field), Num: n})
+				}
+			}
+			mustAppend(b, s, batch...)
+			if sealed && step == figuresSteps { // two sets to be merged
+				mustCompact(b, s)
+			}
+		}
+		if sealed {
+			mustCompact(b, s)
+		}
+		for _, bm := range fleetReads(names, 0) {
+			b.Run(fmt.Sprintf("%s/sealed=%v", bm.name, sealed), func(b *testing.B) {
+				rows, before := 0, spent()
+				for b.Loop() {
+					if err := s.Range(b.Context(), bm.q, func(telemetry.Reading) error { rows++; return nil }); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(rows)/(spent()-before).Seconds(), "readings/cpu-s")
+				b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "readings/s")
+			})
+		}
+	}
 }
 
 func BenchmarkAggregate(b *testing.B) {

@@ -56,7 +56,7 @@ func (s sealing) Append(ctx context.Context, readings []telemetry.Reading) (tele
 
 func TestConformanceSealed(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
-		return sealing{openWith(t, t.TempDir(), storetest.Schema(t), Options{piece: 1})}
+		return sealing{openWith(t, t.TempDir(), storetest.Schema(t), Options{tile: 10})}
 	})
 }
 
@@ -64,7 +64,7 @@ func TestConformanceSealed(t *testing.T) {
 // all the time.
 func TestConformanceRolling(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
-		return openWith(t, t.TempDir(), storetest.Schema(t), Options{SegmentRows: 50, CompactEvery: 10 * time.Millisecond, piece: 20})
+		return openWith(t, t.TempDir(), storetest.Schema(t), Options{SegmentRows: 50, CompactEvery: 10 * time.Millisecond, tile: 20})
 	})
 }
 

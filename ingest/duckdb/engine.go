@@ -18,6 +18,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hot"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hotscan"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/wal"
@@ -26,14 +27,17 @@ import (
 // maxReaders bounds the reads that run at once; more wait their turn.
 const maxReaders = 8
 
-// engine is what is open of a store: the log and what it has that no part has,
-// and a database that holds the manifest and runs the queries, with a pool of
-// connections to read and one that writes, which is not of the pool.
+// engine is what is open of a store: the log and what it has that no part has;
+// a database that holds the manifest, writes the parts and answers what is asked
+// in SQL, with a pool of connections to read and one that writes, which is not
+// of the pool; and one that reads parts by column, which needs no manifest.
 type engine struct {
 	db        *sql.DB
 	connector *duckdb.Connector
 	writer    *duckdb.Conn
 	scans     *hotscan.Scans
+	query     *chunks.DB    // reads parts
+	readers   chan struct{} // one for each read that may run at once
 	tables    map[devices.Kind]*table
 	log       *slog.Logger
 	opts      Options
@@ -58,12 +62,30 @@ type engine struct {
 	broken  bool
 }
 
+// engineMemory is the limit of one of the two databases, those that read and that write,
+// which share Options.MemoryLimit.
+func engineMemory(limit string) (string, error) {
+	at := strings.IndexFunc(limit, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	if at < 0 {
+		return "", fmt.Errorf("memory limit %q: want a number and its unit", limit)
+	}
+	n, err := strconv.ParseFloat(limit[:at], 64)
+	if err != nil {
+		return "", fmt.Errorf("memory limit %q: %w", limit, err)
+	}
+	return strconv.FormatFloat(n/2, 'f', -1, 64) + limit[at:], nil
+}
+
 func openEngine(ctx context.Context, path string, schema *devices.Schema, opts Options) (*engine, error) {
 	if strings.ContainsAny(path, "?#%*[") { // the last two would be patterns where parts are read
 		return nil, fmt.Errorf("%s: the path may not contain any of ? # %% * [", path)
 	}
+	memory, err := engineMemory(opts.MemoryLimit)
+	if err != nil {
+		return nil, err
+	}
 	settings := url.Values{
-		"memory_limit": {opts.MemoryLimit},
+		"memory_limit": {memory},
 		"threads":      {strconv.Itoa(opts.Threads)},
 		// All that is needed is linked in: the engine shall not fetch code.
 		"autoinstall_known_extensions": {"false"},
@@ -85,9 +107,14 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 		sealed: filepath.Join(filepath.Dir(path), "sealed"),
 
 		connector: connector,
+		readers:   make(chan struct{}, maxReaders),
 		encoder:   hot.NewEncoder(),
 	}
+	if e.query, err = openQueries(ctx, memory, opts.Threads); err != nil {
+		return nil, errors.Join(err, e.db.Close())
+	}
 	if e.wal, err = wal.Open(filepath.Join(filepath.Dir(path), "log"), opts.Logger); err != nil {
+		e.query.Close()
 		return nil, errors.Join(err, e.db.Close())
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -98,6 +125,33 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
+}
+
+// openQueries opens the database in which parts are read. It has nothing to
+// spill: what it has in memory is some pages of results.
+func openQueries(ctx context.Context, memory string, threads int) (*chunks.DB, error) {
+	db, err := chunks.Open(map[string]string{
+		"memory_limit":                 memory,
+		"threads":                      strconv.Itoa(threads),
+		"autoinstall_known_extensions": "false",
+		"autoload_known_extensions":    "false",
+		"temp_directory":               "",
+	}, 2*threads)
+	if err != nil {
+		return nil, err
+	}
+	for _, setting := range []string{
+		// Parts never change, so what was read of their footers stays true.
+		"SET GLOBAL parquet_metadata_cache = true",
+		// Of all row groups, at each query, and there is nothing to be gained.
+		"SET GLOBAL disabled_optimizers = 'statistics_propagation'",
+	} {
+		if err := db.Execute(ctx, setting); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("prepare the query database: %w", err)
+		}
+	}
+	return db, nil
 }
 
 func (e *engine) prepare(ctx context.Context, path string, schema *devices.Schema) error {
@@ -165,6 +219,7 @@ func (e *engine) sound() bool {
 // and closes all connections and the log. The caller sees to it that none is in use.
 func (e *engine) close() error {
 	e.end()
+	e.query.Close()
 	var errs []error
 	if e.writer != nil {
 		if e.sound() {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/duckdb/duckdb-go/v2"
-
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
@@ -36,10 +34,4 @@ func brief(err error) error {
 		return err
 	}
 	return errors.New(strings.TrimSpace(text))
-}
-
-// outOfRange reports whether a number did not fit into its type.
-func outOfRange(err error) bool {
-	var e *duckdb.Error
-	return errors.As(err, &e) && (e.Type == duckdb.ErrorTypeConversion || e.Type == duckdb.ErrorTypeOutOfRange)
 }

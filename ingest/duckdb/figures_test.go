@@ -1,18 +1,26 @@
+//go:build unix
+
 package duckdb
 
 import (
+	"context"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 	"github.com/fleetwatt/fleetwatt/simulator"
 )
 
@@ -96,7 +104,7 @@ func TestFigures(t *testing.T) {
 	}
 	var rates []float64 // of every million, while Append runs
 	var waits []time.Duration
-	var spent time.Duration
+	var appending time.Duration
 	batch := make([]telemetry.Reading, 0, 10_000)
 	values := make([]telemetry.Value, cap(batch)*len(fields))
 	rows := 0
@@ -106,13 +114,14 @@ func TestFigures(t *testing.T) {
 			t.Fatalf("got %+v, want %d new", got, len(batch))
 		}
 		waits = append(waits, time.Since(start))
-		spent += waits[len(waits)-1]
+		appending += waits[len(waits)-1]
 		if rows += len(batch); rows/1_000_000 > (rows-len(batch))/1_000_000 {
-			rates = append(rates, 1_000_000/spent.Seconds())
-			spent = 0
+			rates = append(rates, 1_000_000/appending.Seconds())
+			appending = 0
 		}
 		batch = batch[:0]
 	}
+	logMemory(t, s) // of the generator, and of a store with nothing in it
 	loading := time.Now()
 	for step := range figuresDays * figuresSteps {
 		ts := t0 + int64(step)*telemetry.Day/figuresSteps
@@ -141,22 +150,49 @@ func TestFigures(t *testing.T) {
 	mustCompact(t, s)
 	t.Logf("what was left to compact: %s", time.Since(start).Round(time.Millisecond))
 	logStats(t, s)
-	logMemory(t)
+	logMemory(t, s)
 	readFigures(t, s, names)
-	logMemory(t)
+	logMemory(t, s)
 }
 
-func logMemory(t *testing.T) {
+// logMemory tells what is resident: at most so far, now, and of that the Go heap,
+// and what the engines say they hold. The rest of it is what the allocators
+// of both keep, and the program.
+func logMemory(t *testing.T, s *Store) {
 	t.Helper()
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+	line := fmt.Sprintf("memory: Go heap %d MB of %d from the system", heap.HeapInuse>>20, (heap.Sys-heap.HeapReleased)>>20)
+	const held = "SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT FROM duckdb_memory()"
+	err := s.use(t.Context(), func(ctx context.Context, e *engine) error {
+		err := e.query.Each(ctx, held, func(c *chunks.Chunk) { line += fmt.Sprintf(", reading engine %d MB", c.Int64s(0)[0]>>20) })
+		return errors.Join(err, query(ctx, e.writer, held, nil, func(row []driver.Value) error {
+			line += fmt.Sprintf(", writing engine %d MB", row[0].(int64)>>20)
+			return nil
+		}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(line)
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return // of this system only the other figures are known
 	}
 	for line := range strings.Lines(string(status)) {
-		if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "VmRSS") {
+		if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "RssAnon") {
 			t.Log(strings.TrimSpace(line))
 		}
 	}
+}
+
+// spent is the processor time of this process so far.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func mean(x []float64) (m float64) {
@@ -178,6 +214,36 @@ func logStats(t *testing.T, s *Store) {
 	}
 }
 
+// fleetRead is a read of the jobs: many devices, a day or two.
+type fleetRead struct {
+	name string
+	q    telemetry.RangeQuery
+}
+
+// fleetReads are such reads from a day on, counted from t0, of stores that have
+// the given devices.
+func fleetReads(names []string, day int64) []fleetRead {
+	base := telemetry.RangeQuery{
+		Kind:   devices.KindBattery,
+		Window: telemetry.Window{From: t0 + day*telemetry.Day, To: t0 + (day+1)*telemetry.Day},
+	}
+	for _, s := range sensors[:8] {
+		base.Fields = append(base.Fields, s.field)
+	}
+	all, two, some, half := base, base, base, base
+	two.Window.To += telemetry.Day
+	some.Devices = names[len(names)/3:][:min(2000, len(names)/3)]
+	for i := 0; i < len(names); i += 2 {
+		half.Devices = append(half.Devices, names[i])
+	}
+	return []fleetRead{
+		{"devices=all/days=1/fields=8", all},
+		{"devices=all/days=2/fields=8", two},
+		{fmt.Sprintf("devices=%d/days=1/fields=8", len(some.Devices)), some},
+		{"devices=second/days=1/fields=8", half},
+	}
+}
+
 func readFigures(t *testing.T, s *Store, names []string) {
 	t.Helper()
 	month := telemetry.RangeQuery{
@@ -189,10 +255,11 @@ func readFigures(t *testing.T, s *Store, names []string) {
 		Fields: []string{"soc_pct", "power_w", "temperature_c", "current_a"}, Window: always,
 	}
 	all := telemetry.RangeQuery{Kind: devices.KindBattery, Window: always}
-	reads := []struct {
+	type figure struct {
 		name string
 		read func() (int, error)
-	}{
+	}
+	reads := []figure{
 		{"30 days of one device, all fields", func() (n int, err error) {
 			err = s.Range(t.Context(), month, func(telemetry.Reading) error { n++; return nil })
 			return n, err
@@ -209,21 +276,23 @@ func readFigures(t *testing.T, s *Store, names []string) {
 			l, err := s.Latest(t.Context(), all)
 			return len(l), err
 		}},
-		{"one day of all devices", func() (n int, err error) {
-			day := all
-			day.Window = telemetry.Window{From: t0 + 40*telemetry.Day, To: t0 + 41*telemetry.Day}
-			err = s.Range(t.Context(), day, func(telemetry.Reading) error { n++; return nil })
+	}
+	for _, fleet := range fleetReads(names, 40) {
+		reads = append(reads, figure{fleet.name, func() (n int, err error) {
+			err = s.Range(t.Context(), fleet.q, func(telemetry.Reading) error { n++; return nil })
 			return n, err
-		}},
+		}})
 	}
 	for _, r := range reads {
 		for _, again := range []string{"first", "again"} {
-			start := time.Now()
+			start, before := time.Now(), spent()
 			n, err := r.read()
 			if err != nil || n == 0 {
 				t.Fatalf("%s: got %d, error %v", r.name, n, err)
 			}
-			t.Logf("%s, %s: %d in %s", r.name, again, n, time.Since(start).Round(100*time.Microsecond))
+			cpu := spent() - before
+			t.Logf("%s, %s: %d in %s, %s of processor, %.0f a second of it", r.name, again, n,
+				time.Since(start).Round(100*time.Microsecond), cpu.Round(100*time.Microsecond), float64(n)/cpu.Seconds())
 		}
 	}
 }

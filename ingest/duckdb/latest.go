@@ -26,7 +26,7 @@ func (s *Store) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry
 		if q.Window.Empty() || len(fields) == 0 {
 			return nil
 		}
-		return e.view(ctx, q, func(v *view) error {
+		return e.viewSQL(ctx, q, func(v *view) error {
 			walk := &latest{view: v, found: make(map[string]map[*devices.Field]telemetry.Sample), open: v.table.candidates(q, fields)}
 			if err := walk.run(ctx, q, fields); err != nil {
 				return err

@@ -24,7 +24,10 @@ var manifestTables = []string{
 	"CREATE TABLE IF NOT EXISTS store_reserved (id BIGINT)",
 	"CREATE TABLE IF NOT EXISTS store_column (kind VARCHAR, position BIGINT, name VARCHAR, type VARCHAR)",
 	`CREATE TABLE IF NOT EXISTS store_part (id BIGINT, kind VARCHAR, day BIGINT, seq BIGINT, n BIGINT, overrides BIGINT, bytes BIGINT,
-		first_ms BIGINT, last_ms BIGINT, created_ms BIGINT, fields VARCHAR[])`,
+		first_ms BIGINT, last_ms BIGINT, created_ms BIGINT, fields VARCHAR[], from_device VARCHAR, to_device VARCHAR)`,
+	// Earlier releases did not have these two.
+	"ALTER TABLE store_part ADD COLUMN IF NOT EXISTS from_device VARCHAR",
+	"ALTER TABLE store_part ADD COLUMN IF NOT EXISTS to_device VARCHAR",
 	"CREATE TABLE IF NOT EXISTS store_newest (kind VARCHAR, device VARCHAR, ts_ms BIGINT)",
 }
 
@@ -204,16 +207,19 @@ func (e *engine) saveSealed(ctx context.Context, kind devices.Kind, last uint64)
 
 func (e *engine) loadParts(ctx context.Context, kind devices.Kind) ([]*part, error) {
 	var parts []*part
-	const statement = `SELECT id, day, seq, n, overrides, bytes, first_ms, last_ms, created_ms, fields
-		FROM store_part WHERE kind = ? ORDER BY day, seq`
+	const statement = `SELECT id, day, seq, n, overrides, bytes, first_ms, last_ms, created_ms, fields, from_device, to_device
+		FROM store_part WHERE kind = ?`
 	err := query(ctx, e.writer, statement, []any{string(kind)}, func(row []driver.Value) error {
 		p := &part{kind: kind, fields: fieldsFrom(row[9])}
 		for i, into := range []*int64{&p.id, &p.day, &p.seq, &p.rows, &p.overrides, &p.bytes, &p.first, &p.last, &p.created} {
 			*into = row[i].(int64)
 		}
+		p.fromDevice, _ = row[10].(string)
+		p.toDevice, _ = row[11].(string)
 		parts = append(parts, p)
 		return nil
 	})
+	slices.SortFunc(parts, comparePart)
 	return parts, err
 }
 
@@ -230,8 +236,9 @@ func (e *engine) loadNewest(ctx context.Context, t *table) error {
 }
 
 func (e *engine) insertPart(ctx context.Context, p *part) error {
-	_, err := execute(ctx, e.writer, "INSERT INTO store_part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::VARCHAR[])",
-		p.id, string(p.kind), p.day, p.seq, p.rows, p.overrides, p.bytes, p.first, p.last, p.created, slices.Sorted(maps.Keys(p.fields)))
+	_, err := execute(ctx, e.writer, "INSERT INTO store_part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::VARCHAR[], ?, ?)",
+		p.id, string(p.kind), p.day, p.seq, p.rows, p.overrides, p.bytes, p.first, p.last, p.created, slices.Sorted(maps.Keys(p.fields)),
+		p.fromDevice, p.toDevice)
 	return err
 }
 
@@ -271,7 +278,7 @@ func (e *engine) saveNewest(ctx context.Context, t *table, times map[string]int6
 }
 
 func comparePart(a, b *part) int {
-	return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.seq, b.seq))
+	return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.seq, b.seq), cmp.Compare(a.fromDevice, b.fromDevice))
 }
 
 // startOf is the first instant of a UTC day.

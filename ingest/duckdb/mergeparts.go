@@ -9,23 +9,47 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 )
 
 const (
-	// mergeFrom is how many parts of like size a day that is still written
-	// has to have before they are merged. Each merge at least doubles the part
-	// it makes, so a reading is rewritten about log2(parts) times.
+	// mergeFrom is how many sets of like size a day that is still written
+	// has to have before they are merged. Each merge at least doubles the set
+	// it makes, so a reading is rewritten about log2(sets) times.
 	mergeFrom = 4
-	// mergeRows bounds a merged part, and with it what one merge has to sort.
-	mergeRows = 8_000_000
+	// mergeRows bounds a merged set, and with it how long a merge takes; a part
+	// that a set can't be divided into is sorted as a whole.
+	mergeRows = 64_000_000
+	soleRows  = 8_000_000
 	// quietAfterMillis is how long no part must have been added to a day, and
-	// how long it must be over, until all its parts are merged into one.
+	// how long it must be over, until all its parts are merged into one set.
 	quietAfterMillis = 10 * 60 * 1000
 )
 
-// nextRun picks parts to merge of some day: neighbours by age, oldest first.
-// With all, no day is left with several parts that could be one.
+// sets puts parts, which are ordered, together where they are of one day and
+// one age: such parts have different devices.
+func sets(parts []*part) [][]*part {
+	var out [][]*part
+	for _, p := range parts {
+		if n := len(out); n > 0 && out[n-1][0].day == p.day && out[n-1][0].seq == p.seq {
+			out[n-1] = append(out[n-1], p)
+		} else {
+			out = append(out, []*part{p})
+		}
+	}
+	return out
+}
+
+func rowsOf(parts []*part) (n int64) {
+	for _, p := range parts {
+		n += p.rows
+	}
+	return n
+}
+
+// nextRun picks sets to merge of some day, as the parts they have: neighbours by
+// age, oldest first. With all, no day is left with several sets that could be
+// one.
 func (e *engine) nextRun(l *layout, all bool) []*part {
 	now := e.opts.Now().UnixMilli()
 	for rest := l.parts; len(rest) > 0; {
@@ -33,37 +57,42 @@ func (e *engine) nextRun(l *layout, all bool) []*part {
 		if n < 0 {
 			n = len(rest)
 		}
-		day := rest[:n]
+		day := sets(rest[:n])
+		quiet := startOf(rest[0].day+1)+quietAfterMillis <= now && rest[n-1].created+quietAfterMillis <= now
 		rest = rest[n:]
-		quiet := startOf(day[0].day+1)+quietAfterMillis <= now && day[n-1].created+quietAfterMillis <= now
 		run, least := tier(day), mergeFrom
 		if all || quiet {
 			run, least = fitting(day), 2
 		}
 		if len(run) >= least {
-			return run
+			return slices.Concat(run...)
 		}
 	}
 	return nil
 }
 
-// tier are the newest parts of a day, up to one that has more rows than all
-// that are newer.
-func tier(day []*part) []*part {
-	first, rows := len(day)-1, day[len(day)-1].rows
-	for first > 0 && day[first-1].rows <= rows && rows+day[first-1].rows <= mergeRows {
+// tier are the newest sets of a day, up to one that has more rows than all that
+// are newer.
+func tier(day [][]*part) [][]*part {
+	first := len(day) - 1
+	rows := rowsOf(day[first])
+	for first > 0 && rowsOf(day[first-1]) <= rows && rows+rowsOf(day[first-1]) <= soleRows {
 		first--
-		rows += day[first].rows
+		rows += rowsOf(day[first])
 	}
 	return day[first:]
 }
 
-// fitting is the oldest run of parts of a day that fit into one.
-func fitting(day []*part) []*part {
+// fitting is the oldest run of sets of a day that fit into one.
+func fitting(day [][]*part) [][]*part {
 	for first := range day {
+		limit := int64(mergeRows)
+		if first > 0 { // see tiles
+			limit = soleRows
+		}
 		end, rows := first, int64(0)
-		for end < len(day) && rows+day[end].rows <= mergeRows {
-			rows += day[end].rows
+		for end < len(day) && rows+rowsOf(day[end]) <= limit {
+			rows += rowsOf(day[end])
 			end++
 		}
 		if end-first >= 2 {
@@ -73,43 +102,97 @@ func fitting(day []*part) []*part {
 	return nil
 }
 
-// mergeParts rewrites a run of parts of one day as one, in which each identity
-// is once, and replaces them in the manifest.
+// mergeParts rewrites a run of sets of one day as one, in which each identity is
+// once, and replaces them in the manifest.
 func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, run []*part) error {
 	t := e.tables[kind]
-	id, err := s.reserve(ctx, e, 1)
+	v := &view{query: e.query, table: t, layout: &layout{parts: run}, path: e.path}
+	merged, err := e.tiles(ctx, v, e.versions.current().layouts[kind], run)
 	if err != nil {
 		return fmt.Errorf("merge %d parts: %w", len(run), err)
 	}
-	merged := &part{id: id, kind: kind, day: run[0].day, seq: run[len(run)-1].seq, first: run[0].first, last: run[0].last}
-	stored, overrides := int64(0), int64(0)
-	for _, p := range run {
-		merged.first, merged.last = min(merged.first, p.first), max(merged.last, p.last)
-		merged.created = max(merged.created, p.created)
-		merged.addFields(p)
-		stored += p.rows
-		overrides += p.overrides
+	first, err := s.reserve(ctx, e, len(merged))
+	if err != nil {
+		return fmt.Errorf("merge %d parts: %w", len(run), err)
 	}
-	v := &view{table: t, layout: &layout{parts: run}, path: e.path}
-	from, args := v.from(telemetry.Window{From: startOf(merged.day), To: startOf(merged.day + 1)}, filter{}, t.all)
 	err = e.apart(ctx, func(conn *duckdb.Conn) error {
-		return e.writePart(ctx, conn, merged, "SELECT * FROM "+from+" ORDER BY device, ts_ms", args)
+		for i, p := range merged {
+			p.id = first + int64(i)
+			from, args := v.from(during(p.day), devicesOf(p), t.all)
+			if err := e.writePart(ctx, conn, p, "SELECT * FROM "+from+" ORDER BY device, ts_ms", args); err != nil {
+				return fmt.Errorf("write %s: %w", e.path(p), err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("merge %d parts into %s: %w", len(run), e.path(merged), errors.Join(err, e.discard([]*part{merged})))
+		return fmt.Errorf("merge %d parts: %w", len(run), errors.Join(err, e.discard(merged)))
 	}
 	// What the parts of the run override of each other is gone now.
-	merged.overrides = overrides - (stored - merged.rows)
+	if len(merged) == 1 {
+		overrides := int64(0)
+		for _, p := range run {
+			overrides += p.overrides
+		}
+		merged[0].overrides = overrides - (rowsOf(run) - merged[0].rows)
+	}
 	err = s.change(ctx, e, func(next *version) ([]garbage, error) {
-		if err := e.replaceParts(ctx, next, kind, run, merged); err != nil {
+		if err := e.replaceParts(ctx, next, kind, run, merged...); err != nil {
 			return nil, err
 		}
 		return e.files(run), e.step("commit")
 	})
 	if err != nil {
-		return fmt.Errorf("commit %s: %w", e.path(merged), errors.Join(err, e.discard([]*part{merged})))
+		return fmt.Errorf("commit the merge of %d parts: %w", len(run), errors.Join(err, e.discard(merged)))
 	}
 	return e.step("merged")
+}
+
+// tiles are the parts, not written yet, that a run is merged into: each has
+// some neighbouring devices, so that a read of few devices leaves the others
+// closed, and a merge has little to sort at a time. Where older parts of the day
+// stay outside the run, it is one, since nobody knows of which devices the rows
+// are that override those.
+func (e *engine) tiles(ctx context.Context, v *view, l *layout, run []*part) ([]*part, error) {
+	whole := part{kind: run[0].kind, day: run[0].day, seq: run[len(run)-1].seq, first: run[0].first, last: run[0].last}
+	for _, p := range run {
+		whole.first, whole.last = min(whole.first, p.first), max(whole.last, p.last)
+		whole.created = max(whole.created, p.created)
+		whole.addFields(p)
+	}
+	oldest := slices.IndexFunc(l.parts, func(p *part) bool { return p.day == whole.day })
+	n := (rowsOf(run) + e.opts.tile/2) / e.opts.tile
+	if n < 2 || l.parts[oldest] != run[0] {
+		return []*part{&whole}, nil
+	}
+	var out []*part
+	done := int64(0)
+	from, _ := v.union(v.plain(during(whole.day)), filter{}, nil)
+	err := e.query.Each(ctx, "SELECT device, count(*) FROM "+from+" GROUP BY device ORDER BY device", func(c *chunks.Chunk) {
+		counts := c.Int64s(1)
+		for i, device := range c.Texts(0) {
+			if next := rowsOf(run) * int64(len(out)) / n; len(out) == 0 || done >= next {
+				p := whole
+				p.fromDevice = string(device.Bytes())
+				out = append(out, &p)
+			}
+			p := out[len(out)-1]
+			p.toDevice = string(device.Bytes())
+			done += counts[i]
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the rows of each device: %w", err)
+	}
+	return out, nil
+}
+
+// devicesOf selects the devices of a part.
+func devicesOf(p *part) filter {
+	if p.toDevice == "" {
+		return filter{}
+	}
+	return filter{}.between(p.fromDevice, p.toDevice)
 }
 
 // replaceParts takes old out of the manifest and the layout, and puts fresh in.

@@ -46,7 +46,7 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 		if i > 0 && i%adoptedAtOnce == 0 {
 			e.log.Info("still moving readings to sealed files", "kind", kind, "days", i, "of", len(parts))
 		}
-		day := during(p.day)
+		day := where(telemetry.RangeQuery{Window: during(p.day)})
 		statement := "SELECT device, ts_ms" + listed(t.all, p.fields) + " FROM " + quote(string(kind)) + day.String() + " ORDER BY device, ts_ms"
 		if err := e.writePart(ctx, e.writer, p, statement, day.args); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (e *engine) legacyParts(ctx context.Context, t *table) ([]*part, error) {
 	return parts, err
 }
 
-// during selects a UTC day.
-func during(day int64) filter {
-	return where(telemetry.RangeQuery{Window: telemetry.Window{From: startOf(day), To: startOf(day + 1)}})
+// during is a UTC day.
+func during(day int64) telemetry.Window {
+	return telemetry.Window{From: startOf(day), To: startOf(day + 1)}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,22 @@ type part struct {
 	first, last int64           // times of its readings, both inclusive
 	created     int64           // Unix milliseconds of the store's clock
 	fields      map[string]bool // that at least one row has
+
+	// The first and last of its devices; an empty toDevice: it may have any.
+	fromDevice, toDevice string
+}
+
+// among are those of devices, which ascend, that the part may have.
+func (p *part) among(devices []string) []string {
+	if p.toDevice == "" {
+		return devices
+	}
+	from, _ := slices.BinarySearch(devices, p.fromDevice)
+	to, found := slices.BinarySearch(devices, p.toDevice)
+	if found {
+		to++
+	}
+	return devices[from:to]
 }
 
 // addFields adds the fields that another part has.
@@ -49,6 +66,11 @@ func (p *part) addFields(of *part) {
 // every 15 minutes, ten fields as sensors round them, a reading takes 11.5 B
 // with 8,192 rows, 10.3 B with 16,384 and 7.7 B with 122,880.
 const partRows = 16_384
+
+// tileRows is how many rows a part of a large set has, about. To leave a row group
+// out costs the engine 2 µs for each column, for every file that it opens; more
+// files than needed cost as much where all are read.
+const tileRows = 262_144
 
 // partFormat are the settings of a part. Version 2 is of encodings: times are
 // delta-packed and numbers that repeat too little for a dictionary are split

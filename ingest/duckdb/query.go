@@ -39,40 +39,35 @@ func (f filter) between(first, last string) filter {
 	return g
 }
 
-// fewDevices is up to how many devices are listed one by one, which lets the
-// engine skip the row groups that hold none of them.
+// excludes reports whether a part has none of the devices.
+func (f filter) excludes(p *part) bool {
+	return f.last != "" && p.toDevice != "" && (p.toDevice < f.first || p.fromDevice > f.last)
+}
+
+// fewDevices is up to how many devices are listed one by one.
 const fewDevices = 64
 
 // where selects the devices and the window of q.
 func where(q telemetry.RangeQuery) filter {
 	f := filter{window: &q.Window}
 	f.and("ts_ms >= ? AND ts_ms < ?", q.Window.From, q.Window.To)
-	switch len(q.Devices) {
-	case 0:
-	case 1:
-		f.and("device = ?", q.Devices[0])
-		f.first, f.last = q.Devices[0], q.Devices[0]
-	default:
-		if len(q.Devices) <= fewDevices {
-			args := make([]any, len(q.Devices))
-			for i, d := range q.Devices {
-				args[i] = d
-			}
-			f.and("device IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
-			break
+	if len(q.Devices) == 0 {
+		return f
+	}
+	// A list alone does not let the engine pass over row groups, bounds do.
+	f = f.between(slices.Min(q.Devices), slices.Max(q.Devices))
+	switch {
+	case len(q.Devices) == 1:
+	case len(q.Devices) <= fewDevices:
+		args := make([]any, len(q.Devices))
+		for i, d := range q.Devices {
+			args[i] = d
 		}
+		f.and("device IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
+	default:
 		f.and("device IN (SELECT unnest(?::VARCHAR[]))", q.Devices)
 	}
 	return f
-}
-
-// holding selects the rows that have at least one of fields.
-func holding(fields []*devices.Field) string {
-	some := make([]string, len(fields))
-	for i, field := range fields {
-		some[i] = quote(field.Name) + " IS NOT NULL"
-	}
-	return " WHERE (" + strings.Join(some, " OR ") + ")"
 }
 
 // valueFrom makes a value of what the driver gave for a column of f; false for

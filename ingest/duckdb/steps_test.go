@@ -66,7 +66,7 @@ func childDiesAtStep(dir string) error {
 		return err
 	}
 	armed, times := false, 0
-	s, err := Open(context.Background(), dir, schema, Options{CompactEvery: time.Hour, fault: func(at string) error {
+	s, err := Open(context.Background(), dir, schema, Options{CompactEvery: time.Hour, tile: 10, fault: func(at string) error {
 		if armed && at == os.Getenv(childStep) {
 			if times++; fmt.Sprint(times) == os.Getenv(childTime) {
 				if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {

@@ -1,6 +1,6 @@
 // Package duckdb is the embedded telemetry store: a log and tables in memory for
 // what came of late, and Parquet files for each kind of device and day, into
-// which they are sealed in the background; DuckDB runs the queries over both.
+// which they are sealed in the background; DuckDB writes and reads the files.
 // See LAYOUT.md. It implements telemetry.Appender and telemetry.Reader, and
 // promises that a reading is on disk when Append returns and that no identity
 // is stored twice. It knows nothing of where readings come from or of what is
@@ -25,7 +25,7 @@ import (
 // Options are the settings of a store. The zero value of each is its default.
 type Options struct {
 	Logger      *slog.Logger // default: discard
-	MemoryLimit string       // what DuckDB may hold in memory, with its unit; default "1GB"
+	MemoryLimit string       // what DuckDB may hold in memory, a number with its unit; default "1GB". Reads have half of it
 	Threads     int          // that a query may use; default 2
 
 	// Retention is for how long readings are kept; 0: forever. UTC days that
@@ -42,7 +42,7 @@ type Options struct {
 	CompactEvery time.Duration
 	Now          func() time.Time // default time.Now
 
-	piece float64                 // rows that are aggregated at a time, about; tests want few
+	tile  int64                   // rows of a part that a large set is divided into, about
 	fault func(step string) error // called at each step of a compaction, by tests
 }
 
@@ -62,8 +62,8 @@ func (o Options) withDefaults() Options {
 	if o.CompactEvery <= 0 {
 		o.CompactEvery = time.Minute
 	}
-	if o.piece <= 0 {
-		o.piece = 400_000
+	if o.tile <= 0 {
+		o.tile = tileRows
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -80,7 +80,7 @@ type Store struct {
 	path   string // of the database file
 	opts   Options
 	lock   *dirlock.Lock
-	page   int64 // rows of a page of Range
+	page   int64 // rows of a page of a read
 
 	// turn is held by the one Append that runs; a channel, so that waiting for
 	// it ends with the context.

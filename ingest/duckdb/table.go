@@ -11,18 +11,12 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 )
 
-// The columns in front of the fields, in every table. No field may have these
-// names; the schema sees to it.
-const (
-	columnDevice = 0
-	columnTS     = 1
-)
-
 // table is what the store knows of one kind. Its readings are in segments and in
 // Parquet parts:
 //
 //	device VARCHAR, ts_ms BIGINT, one DOUBLE or VARCHAR for each field
 //
+// No field may have the names of the first two; the schema sees to it.
 // There is no index: Append itself keeps (device, ts_ms) unique.
 type table struct {
 	measurement *devices.Measurement
@@ -115,6 +109,18 @@ func (t *table) meet(device string) *recency {
 	defer t.mu.Unlock()
 	t.newest[strings.Clone(device)] = r
 	return r
+}
+
+// between is how many devices there are from one to another, both included.
+func (t *table) between(first, last string) (n int64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for device := range t.newest {
+		if first <= device && device <= last {
+			n++
+		}
+	}
+	return n
 }
 
 // advance records that device has a reading at ts, while nobody else knows t.

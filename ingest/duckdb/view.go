@@ -10,17 +10,18 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hot"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hotscan"
 )
 
 // view is what some devices of one kind have in a window, at one instant.
 type view struct {
-	conn   *duckdb.Conn
+	conn   *duckdb.Conn // for what is asked in SQL
+	query  *chunks.DB   // for what is read from parts
 	table  *table
 	layout *layout
 	path   func(*part) string
-	piece  float64 // see Options
 
 	hot   []*hot.Snapshot // of the segments, the newest first
 	over  map[int64]bool  // days of which hot readings override parts
@@ -32,13 +33,27 @@ type view struct {
 // meanwhile does not change it: the version that it holds keeps the segments
 // and files.
 func (e *engine) view(ctx context.Context, q telemetry.RangeQuery, fn func(*view) error) error {
+	select {
+	case e.readers <- struct{}{}:
+		defer func() { <-e.readers }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	ver := e.versions.acquire()
 	defer e.versions.release(ver)
-	return e.borrow(ctx, func(conn *duckdb.Conn) error {
-		v := &view{conn: conn, table: e.tables[q.Kind], layout: ver.layouts[q.Kind], path: e.path, piece: e.opts.piece, scans: e.scans, over: make(map[int64]bool)}
-		defer v.close()
-		v.take(q, v.layout.segments)
-		return fn(v)
+	v := &view{query: e.query, table: e.tables[q.Kind], layout: ver.layouts[q.Kind], path: e.path, scans: e.scans, over: make(map[int64]bool)}
+	defer v.close()
+	v.take(q, v.layout.segments)
+	return fn(v)
+}
+
+// viewSQL is view for what is asked in SQL.
+func (e *engine) viewSQL(ctx context.Context, q telemetry.RangeQuery, fn func(*view) error) error {
+	return e.view(ctx, q, func(v *view) error {
+		return e.borrow(ctx, func(conn *duckdb.Conn) error {
+			v.conn = conn
+			return fn(v)
+		})
 	})
 }
 
@@ -89,11 +104,12 @@ func (v *view) within(w telemetry.Window) []*part {
 	return out
 }
 
-// sources cuts what is stored in w such that each identity is in one of them.
+// sources cuts what is stored in w, but for parts that in has nothing of, such
+// that each identity is in one of them.
 // Where nothing is overridden, which is the rule, that is the hot rows and the
 // parts taken together.
-func (v *view) sources(w telemetry.Window, columns []column) []*source {
-	parts := v.within(w)
+func (v *view) sources(w telemetry.Window, in filter, columns []column) []*source {
+	parts := slices.DeleteFunc(v.within(w), in.excludes)
 	var out []*source
 	groups := make(map[string]*source)
 	for _, p := range parts {
@@ -166,7 +182,7 @@ func present(p *part, columns []column) string {
 // once, with the columns device, ts_ms and the given ones; and its arguments.
 // in may speak of device and ts_ms only.
 func (v *view) from(w telemetry.Window, in filter, columns []column) (string, []any) {
-	return v.union(v.sources(w, columns), in, columns)
+	return v.union(v.sources(w, in, columns), in, columns)
 }
 
 func (v *view) union(sources []*source, in filter, columns []column) (string, []any) {

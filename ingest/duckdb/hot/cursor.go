@@ -17,6 +17,16 @@ type Run struct {
 // the cursor was asked for them.
 func (r *Run) Carries(c int) bool { return r.slots[c] >= 0 }
 
+// Nums is column c from the first row on: each stride-th number is one of it,
+// NaN where it is absent. It is empty where no reading has the column. A number
+// of a text column is of no meaning.
+func (r *Run) Nums(c int) (nums []float64, stride int) {
+	if r.slots[c] < 0 {
+		return nil, r.stride
+	}
+	return r.values[r.slots[c]:], r.stride
+}
+
 // Num returns the number of column c in a row; NaN where it is absent.
 func (r *Run) Num(c, row int) float64 {
 	if r.slots[c] < 0 {
