@@ -33,9 +33,9 @@ func fades(points []HealthPoint, expected []float64, r DegradationRules) []fade 
 	if now <= 0 {
 		return nil
 	}
-	held := make([]float64, len(points))
+	held, logs := make([]float64, len(points)), make([]float64, len(points))
 	for k := range held {
-		held[k] = 1
+		held[k], logs[k] = 1, math.Log(expected[k]/now) // −Inf for no loss, whose powers are 0
 	}
 	var all []fade
 	scale, share := 1.0, 1.0
@@ -45,7 +45,7 @@ func fades(points []HealthPoint, expected []float64, r DegradationRules) []fade 
 		all = all[:0]
 		for k := 0; k < powers; k += step {
 			p := math.Log(leastPower) + math.Log(mostPower/leastPower)*float64(k)/(powers-1)
-			f := fitFade(points, expected, held, math.Exp(p), scale, share, r)
+			f := fitFade(points, logs, held, math.Exp(p), scale, share, r)
 			f.weight = -f.chi2*share/2 - p*p/(2*shapeErr*shapeErr)
 			if all = append(all, f); f.weight > all[best].weight {
 				best = len(all) - 1
@@ -84,14 +84,14 @@ func weighed(all []fade) []fade {
 	return out
 }
 
-// fitFade fits one power. share is how many of the points are independent.
-func fitFade(points []HealthPoint, expected, held []float64, power, scale, share float64, r DegradationRules) fade {
+// fitFade fits one power. logs are of the loss expected at each point, as a share
+// of that at the newest; share is how many of the points are independent.
+func fitFade(points []HealthPoint, logs, held []float64, power, scale, share float64, r DegradationRules) fade {
 	e := normal{n: 2}
 	e.add([4]float64{1}, 1, 1/(r.InitialErr*r.InitialErr))
-	now := expected[len(expected)-1]
 	for k, p := range points {
 		sd := scale * math.Hypot(p.StdErr, r.FloorErr)
-		e.add([4]float64{1, -math.Pow(expected[k]/now, power)}, p.SoH, held[k]/(sd*sd))
+		e.add([4]float64{1, -math.Exp(power * logs[k])}, p.SoH, held[k]/(sd*sd))
 	}
 	beta, cov, ok := e.solveCov()
 	if !ok {

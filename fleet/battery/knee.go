@@ -3,7 +3,7 @@ package battery
 import "math"
 
 // KneeVersion names the rules of FindKnee.
-const KneeVersion = "knee/2"
+const KneeVersion = "knee/3"
 
 // BaconWatts names how a knee is found.
 const BaconWatts Method = "bacon_watts"
@@ -42,7 +42,7 @@ type Knee struct {
 	OnsetValue *float64 `json:"onset_value"` // on the monotone curve
 	PointValue *float64 `json:"point_value"` // on the monotone curve
 	EndOfLife  *float64 `json:"end_of_life"` // first whole X below the end of life; null: not reached
-	Bend       float64  `json:"bend"`        // slope behind the point over slope before the onset
+	Bend       float64  `json:"bend"`        // slope behind the point over slope before the onset; 0: there is no bend
 }
 
 // FindKnee finds the knee of a fade curve, whose X ascends, as
@@ -92,6 +92,11 @@ func FindKnee(points []LifePoint, r KneeRules) Knee {
 	if first-y[len(y)-1] < r.MinDrop*first {
 		return k
 	}
+	// Whether there is a bend at all is much cheaper to tell than where.
+	bent, ok := bentDown(points)
+	if !ok {
+		return k
+	}
 	curve, ok := smooth(u, y)
 	if !ok {
 		return k
@@ -100,7 +105,7 @@ func FindKnee(points []LifePoint, r KneeRules) Knee {
 	point := kinks.one()
 	onset, _ := kinks.two()
 	k.Bend = bend(u, curve, onset, point)
-	if onset >= point || k.Bend < r.MinBend || !bends(points, x[0]+point*span) {
+	if onset >= point || k.Bend < r.MinBend || !bent.at(points, x[0]+point*span) {
 		return k
 	}
 	k.Found = true

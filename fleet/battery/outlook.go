@@ -99,7 +99,7 @@ func (o *Outlook) ahead(points []HealthPoint, h horizon, r OutlookRules) {
 		o.lacking("too few measurements of health to tell how fast it falls")
 		return
 	}
-	p := h.passages(points, r)
+	p := h.passages(points)
 	if len(p.fades) == 0 {
 		o.lacking("health has not fallen over the measurements")
 		return
@@ -121,6 +121,7 @@ func (o *Outlook) ahead(points []HealthPoint, h horizon, r OutlookRules) {
 		o.lacking("the law expects no loss of this use")
 		return
 	}
+	p.spread(points, r)
 	o.ok()
 	tail := (1 - r.Life.Level) / 2
 	o.Days = Interval{p.days(tail), p.days(0.5), p.days(1 - tail)}
@@ -132,39 +133,44 @@ func (o *Outlook) ahead(points []HealthPoint, h horizon, r OutlookRules) {
 type passages struct {
 	horizon
 	fades    []fade
-	by       []passage // in the loss expected, in which it falls by 1 per 1
-	expected float64   // the law's loss so far
+	by       []passage // in the loss expected, in which it falls by 1 per 1; see spread
+	losses   []float64 // the law's, at each point
+	expected float64   // the newest of these
 	level    float64   // state of health
 	seen     float64   // loss over the points
 	strays   bool      // from every shape
 }
 
-func (h horizon) passages(points []HealthPoint, r OutlookRules) passages {
+func (h horizon) passages(points []HealthPoint) passages {
 	expected := make([]float64, len(points))
 	for k, q := range points {
 		expected[k] = h.d.Calendar.Value*q.Expected.Calendar + h.d.Cycling.Value*q.Expected.Cyclic
 	}
 	last := expected[len(expected)-1]
-	p := passages{horizon: h, fades: fades(points, expected, h.d.rules), expected: last}
+	p := passages{horizon: h, fades: fades(points, expected, h.d.rules), losses: expected, expected: last}
 	if len(p.fades) == 0 {
 		return p
 	}
 	p.level = mixed(p.fades, func(f fade) float64 { return f.level })
 	p.seen = mixed(p.fades, func(f fade) float64 { return f.at(expected[0] / last) }) - p.level
 	p.strays = strays(points, expected, p.fades)
-	off := surprise(points, expected, p.fades, h.d.rules)
+	return p
+}
+
+// spread works out how unsure each of the shapes is, which takes most of the time.
+func (p *passages) spread(points []HealthPoint, r OutlookRules) {
+	off := surprise(points, p.losses, p.fades, p.d.rules)
 	life := make([]LifePoint, len(points))
 	for k, q := range points {
-		life[k] = LifePoint{-mixed(p.fades, func(f fade) float64 { return f.at(expected[k] / last) }), q.SoH}
+		life[k] = LifePoint{-mixed(p.fades, func(f fade) float64 { return f.at(p.losses[k] / p.expected) }), q.SoH}
 	}
 	sigma := filter(life).sigma
 	for _, f := range p.fades {
 		p.by = append(p.by, passage{
-			distance: f.level - r.Life.EndOfLife, distanceErr: math.Hypot(f.levelErr, h.d.rules.BiasErr),
+			distance: f.level - r.Life.EndOfLife, distanceErr: math.Hypot(f.levelErr, p.d.rules.BiasErr),
 			drift: 1, driftErr: math.Hypot(f.lossErr/f.loss, off), sigma: sigma,
 		})
 	}
-	return p
 }
 
 // cdf is the probability that the end of life is reached in so many days.

@@ -1,120 +1,18 @@
 package battery
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"math"
-	"os"
-	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/devices/measured"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/passporttest"
 )
-
-// utf16JSON reads a file of the passport folder, which is in UTF-16.
-func utf16JSON(t *testing.T, name string, into any) {
-	t.Helper()
-	b, err := os.ReadFile(measured.File(t, "battery", "passport", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	units := make([]uint16, len(b)/2)
-	if err := binary.Read(bytes.NewReader(b), binary.LittleEndian, units); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff")), into); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// schemaFile is a JSON schema of draft 4, as far as the model uses it.
-type schemaFile struct{ root map[string]any }
-
-// check lists what is wrong with v under the schema s.
-func (f schemaFile) check(s map[string]any, v any, path string) []string {
-	var wrong []string
-	fail := func(format string, args ...any) { wrong = append(wrong, path+": "+fmt.Sprintf(format, args...)) }
-	if ref, ok := s["$ref"].(string); ok {
-		target := any(f.root)
-		for _, key := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
-			target = target.(map[string]any)[key]
-		}
-		return f.check(target.(map[string]any), v, path)
-	}
-	for _, part := range list(s["allOf"]) {
-		wrong = append(wrong, f.check(part.(map[string]any), v, path)...)
-	}
-	if choices := list(s["enum"]); choices != nil && !slices.ContainsFunc(choices, func(c any) bool { return reflect.DeepEqual(c, v) }) {
-		fail("%v is none of %v", v, choices)
-	}
-	switch s["type"] {
-	case "object":
-		obj, ok := v.(map[string]any)
-		if !ok {
-			fail("%T is no object", v)
-			return wrong
-		}
-		for _, r := range list(s["required"]) {
-			if _, ok := obj[r.(string)]; !ok {
-				fail("lacks %s", r)
-			}
-		}
-		props, _ := s["properties"].(map[string]any)
-		for key, p := range props {
-			if inner, ok := obj[key]; ok {
-				wrong = append(wrong, f.check(p.(map[string]any), inner, path+"."+key)...)
-			}
-		}
-	case "array":
-		arr, ok := v.([]any)
-		if !ok {
-			fail("%T is no array", v)
-		}
-		for k, e := range arr {
-			wrong = append(wrong, f.check(s["items"].(map[string]any), e, fmt.Sprintf("%s[%d]", path, k))...)
-		}
-	case "number":
-		n, ok := v.(float64)
-		if !ok {
-			fail("%T is no number", v)
-		}
-		if lo, has := s["minimum"].(float64); has && n < lo {
-			fail("%v is below %v", n, lo)
-		}
-		if hi, has := s["maximum"].(float64); has && n > hi {
-			fail("%v is above %v", n, hi)
-		}
-	case "string":
-		text, ok := v.(string)
-		if !ok {
-			fail("%T is no string", v)
-		}
-		if p, has := s["pattern"].(string); has && !regexp.MustCompile("^(?:"+p+")$").MatchString(text) {
-			fail("%q does not match", text)
-		}
-	}
-	return wrong
-}
-
-func list(v any) []any {
-	l, _ := v.([]any)
-	return l
-}
-
-func passportSchema(t *testing.T) schemaFile {
-	var f schemaFile
-	utf16JSON(t, "PerformanceAndDurability-1.2.1.schema.json", &f.root)
-	return f
-}
 
 func generic(t *testing.T, v any) any {
 	t.Helper()
@@ -155,10 +53,10 @@ func fullFacts() PassportFacts {
 // A passport of which everything is known passes the schema, which takes the
 // published sample and refuses what is broken.
 func TestPassportValidates(t *testing.T) {
-	schema := passportSchema(t)
+	schema := passporttest.Open(t)
 	var sample any
-	utf16JSON(t, "PerformanceAndDurability-1.2.1-sample.json", &sample)
-	if wrong := schema.check(schema.root, sample, ""); len(wrong) > 0 {
+	passporttest.Read(t, "PerformanceAndDurability-1.2.1-sample.json", &sample)
+	if wrong := schema.Check(sample); len(wrong) > 0 {
 		t.Errorf("the published sample: %v", wrong)
 	}
 	p := NewPassport(fullSheet(), fullFacts())
@@ -166,19 +64,19 @@ func TestPassportValidates(t *testing.T) {
 		t.Errorf("got %v missing", p.Missing)
 	}
 	doc := generic(t, p.Document).(map[string]any)
-	if wrong := schema.check(schema.root, doc, ""); len(wrong) > 0 {
+	if wrong := schema.Check(doc); len(wrong) > 0 {
 		t.Errorf("got %v", wrong)
 	}
 	doc["batteryCondition"].(map[string]any)["stateOfCharge"].(map[string]any)["stateOfChargeValue"] = "71"
 	doc["batteryCondition"].(map[string]any)["energyThroughput"].(map[string]any)["lastUpdate"] = "yesterday"
-	if wrong := schema.check(schema.root, doc, ""); len(wrong) != 2 {
+	if wrong := schema.Check(doc); len(wrong) != 2 {
 		t.Errorf("of a broken document: got %v, want two faults", wrong)
 	}
 }
 
 // What is missing is listed, is what the schema misses, and is nowhere a number.
 func TestPassportSaysWhatIsMissing(t *testing.T) {
-	schema := passportSchema(t)
+	schema := passporttest.Open(t)
 	tests := []struct {
 		name  string
 		sheet PassportSheet
@@ -192,7 +90,7 @@ func TestPassportSaysWhatIsMissing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := NewPassport(tt.sheet, tt.facts)
 			var want, got []string
-			for _, w := range schema.check(schema.root, generic(t, p.Document), "") {
+			for _, w := range schema.Check(generic(t, p.Document)) {
 				want = append(want, strings.TrimPrefix(strings.Replace(w, ": lacks ", ".", 1), "."))
 			}
 			for _, g := range p.Missing {

@@ -9,8 +9,69 @@ const UptimeVersion = "uptime/1"
 type Fault struct {
 	From, To int64 // Unix milliseconds
 	Slot     int   // 0: the whole station
+	Code     string
 	// Attended is when maintenance came, Unix milliseconds; 0: not reported.
 	Attended int64
+}
+
+// FaultReport is an event about a fault, or about maintenance.
+type FaultReport struct {
+	TS     int64 // Unix milliseconds
+	Opened bool
+	Closed bool   // neither: maintenance
+	Slot   int    // 0: the whole station
+	Code   string // what is wrong, so that two faults of a slot are told apart
+	// Attended is when maintenance came, where that is not TS; 0: not reported.
+	Attended int64
+}
+
+// PairFaults makes faults of reports, which ascend by time. A fault that is open
+// already is not opened again, and one that is not open can't be closed; a closing
+// without a code is of every fault of the slot.
+// Maintenance of a slot, or of the station, attends the faults of it that are
+// open, the first that comes.
+func PairFaults(reports []FaultReport) []Fault {
+	type part struct {
+		slot int
+		code string
+	}
+	out := []Fault{}
+	open := map[part]int{}
+	for _, r := range reports {
+		p := part{r.Slot, r.Code}
+		k, isOpen := open[p]
+		switch {
+		case r.Opened && !isOpen:
+			open[p] = len(out)
+			out = append(out, Fault{From: r.TS, Slot: r.Slot, Code: r.Code})
+		case r.Opened:
+		case r.Closed && isOpen:
+			out[k].To = max(r.TS, out[k].From+1)
+			delete(open, p)
+		case r.Closed && r.Code == "":
+			for q, k := range open {
+				if q.slot == r.Slot {
+					out[k].To = max(r.TS, out[k].From+1)
+					delete(open, q)
+				}
+			}
+		case r.Closed:
+		default:
+			for q, k := range open {
+				if f := &out[k]; (r.Slot == 0 || q.slot == r.Slot) && f.Attended == 0 {
+					f.Attended = max(f.From, arrived(r))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func arrived(r FaultReport) int64 {
+	if r.Attended != 0 && r.Attended < r.TS {
+		return r.Attended
+	}
+	return r.TS
 }
 
 // Uptime is how reliable a station's equipment is.

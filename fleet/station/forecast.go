@@ -6,7 +6,7 @@ import (
 )
 
 // ForecastVersion names the rules of Forecast.
-const ForecastVersion = "forecast/1"
+const ForecastVersion = "forecast/2"
 
 // ForecastDay is the demand of one day to come.
 type ForecastDay struct {
@@ -21,7 +21,8 @@ type ForecastDay struct {
 type Outlook struct {
 	Basis
 	Days []ForecastDay `json:"days"`
-	// MAE is the mean error per day of this method over every past origin, and
+	// MAE is the mean error per day of this method over every past origin, known
+	// then being only the days before it, and
 	// NaiveMAE that of taking the same weekday of the week before, over the same
 	// days. Skill is 1 − their ratio: above 0 is better than naive.
 	MAE      *float64 `json:"mae"`
@@ -147,7 +148,7 @@ func Forecast(counts []float64, firstDay int64, days int, w Window) Outlook {
 	o.Coverage = per(float64(known), float64(len(counts)))
 	past := backtest(counts, days)
 	weights := past.weights()
-	low, high := o.score(past, weights)
+	low, high := o.score(past)
 	for h := 1; h <= days; h++ {
 		mean := 0.0
 		for k, m := range methods() {
@@ -162,6 +163,8 @@ func Forecast(counts []float64, firstDay int64, days int, w Window) Outlook {
 
 // trial is what each method foretold of a day that is known now.
 type trial struct {
+	origin int // days known when it was foretold
+	day    int // that was foretold
 	truth  float64
 	told   [candidates]float64 // by method
 	weight float64             // by how long ago it was
@@ -182,7 +185,7 @@ func backtest(counts []float64, days int) trials {
 	var out trials
 	for origin := first; origin < len(counts); origin++ {
 		for h := 1; h <= days && origin+h <= len(counts); h++ {
-			t := trial{truth: counts[origin+h-1], weight: math.Pow(0.9, float64(len(counts)-origin-h))}
+			t := trial{origin: origin, day: origin + h - 1, truth: counts[origin+h-1], weight: math.Pow(0.9, float64(len(counts)-origin-h))}
 			for k, m := range methods() {
 				t.told[k] = m.of(counts[:origin], h)
 			}
@@ -194,15 +197,27 @@ func backtest(counts []float64, days int) trials {
 	return out
 }
 
+// weights are those that the errors of all trials give.
+func (p trials) weights() [candidates]float64 {
+	var off errorSums
+	for _, t := range p {
+		off.add(t)
+	}
+	return off.weights()
+}
+
+// errorSums are the errors of each method, added up.
+type errorSums [candidates]float64
+
+func (off *errorSums) add(t trial) {
+	for k, f := range t.told {
+		off[k] += t.weight * math.Abs(t.truth-f)
+	}
+}
+
 // weights add up to 1; all are the same where nothing was foretold, or all
 // exactly.
-func (p trials) weights() [candidates]float64 {
-	var off [candidates]float64
-	for _, t := range p {
-		for k, f := range t.told {
-			off[k] += t.weight * math.Abs(t.truth-f)
-		}
-	}
+func (off errorSums) weights() [candidates]float64 {
 	var w [candidates]float64
 	least := slices.Min(off[:])
 	for k := range w {
@@ -218,20 +233,46 @@ func (p trials) weights() [candidates]float64 {
 	return w
 }
 
-// score tells how far the combination was off, and returns the quantiles of its
-// errors over the root of what it foretold.
-func (o *Outlook) score(past trials, w [candidates]float64) (low, high float64) {
+// heldOut are the forecasts of the combination, one for each trial, which come by
+// origin: each by the weights that the days known at its origin give, so that no
+// error is judged by what came after.
+func (p trials) heldOut() []float64 {
+	byDay := map[int][]trial{}
+	for _, t := range p {
+		byDay[t.day] = append(byDay[t.day], t)
+	}
+	var off errorSums
+	var w [candidates]float64
+	known := -1 // the days before are in off
+	out := make([]float64, len(p))
+	for i, t := range p {
+		if t.origin != known {
+			for d := max(known, 0); d < t.origin; d++ {
+				for _, seen := range byDay[d] {
+					off.add(seen)
+				}
+			}
+			known, w = t.origin, off.weights()
+		}
+		for k, f := range t.told {
+			out[i] += w[k] * f
+		}
+	}
+	return out
+}
+
+// score tells how far the combination was off on days that it had not seen, and
+// returns the quantiles of its errors over the root of what it foretold.
+func (o *Outlook) score(past trials) (low, high float64) {
 	const chance = 1.645 // 5 and 95 % of a Poisson number, nearly normal
 	if len(past) == 0 {
 		return -chance, chance
 	}
 	var errors []float64
 	mae, naiveMAE := 0.0, 0.0
-	for _, t := range past {
-		f := 0.0
-		for k := range w {
-			f += w[k] * t.told[k]
-		}
+	told := past.heldOut()
+	for i, t := range past {
+		f := told[i]
 		mae += math.Abs(t.truth-f) / float64(len(past))
 		naiveMAE += math.Abs(t.truth-t.told[0]) / float64(len(past))
 		errors = append(errors, (t.truth-f)/math.Sqrt(max(1, f)))

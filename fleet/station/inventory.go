@@ -16,6 +16,10 @@ type Advice struct {
 	// Turnover is the mean number of packs that are being charged at the busiest
 	// hour, in packs.
 	Turnover float64 `json:"packs_in_turnover"`
+	// Recharge is the time from a pack's return until it is charged, in seconds,
+	// "measured" or "configured".
+	Recharge       float64 `json:"recharge_s,omitempty"`
+	RechargeMethod string  `json:"recharge_method,omitempty"`
 }
 
 // Advise works out how many packs let a share of the riders of the busiest hour

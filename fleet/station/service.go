@@ -18,12 +18,21 @@ const (
 // Visit is a rider who wanted a swap.
 type Visit struct {
 	At       int64 // Unix milliseconds, of its end
+	Came     int64 // Unix milliseconds, when the rider came; 0: not known
 	Outcome  Outcome
 	Reason   string   // why it failed
 	SwapS    *float64 // time of the swap in seconds; nil: not reported
 	WaitS    *float64 // time waited before it in seconds; nil: not reported
 	EnergyWh *float64 // handed out less handed in; nil: not known
 	Charged  *int     // packs ready when the rider came; nil: not known
+}
+
+// Arrival is when the rider came, or where that is not known the end of the visit.
+func (v *Visit) Arrival() int64 {
+	if v.Came != 0 {
+		return v.Came
+	}
+	return v.At
 }
 
 // Service is how well a station served.
@@ -40,15 +49,17 @@ type Service struct {
 	// PackAvailability is the share of visits, of those that told, at which a
 	// charged pack was there.
 	PackAvailability *float64 `json:"charged_pack_availability"`
-	SwapP50S         *float64 `json:"swap_p50_s"`
+	SwapP50S         *float64 `json:"swap_p50_s"` // null: swap times are not reported
 	SwapP95S         *float64 `json:"swap_p95_s"`
+	VisitP50S        *float64 `json:"visit_p50_s"` // of swaps, from coming to leaving
+	VisitP95S        *float64 `json:"visit_p95_s"`
 }
 
 // Serve sums up the visits in the window. No visit at all is an answer, of no
 // swaps; what would divide by them is null.
 func Serve(visits []Visit, w Window) Service {
 	s := Service{Basis: basis("events", ServiceVersion, w), Reasons: map[string]int{}}
-	var swapS []float64
+	var swapS, visitS []float64
 	energy, told, ready, asked := 0.0, 0, 0, 0
 	for _, v := range visits {
 		if !w.contains(v.At) {
@@ -60,6 +71,9 @@ func Serve(visits []Visit, w Window) Service {
 			s.Swaps++
 			if v.SwapS != nil {
 				swapS = append(swapS, *v.SwapS)
+			}
+			if v.Came != 0 {
+				visitS = append(visitS, float64(v.At-v.Came)/1000)
 			}
 			if v.EnergyWh != nil {
 				energy += *v.EnergyWh
@@ -90,12 +104,19 @@ func Serve(visits []Visit, w Window) Service {
 		s.EnergyWh = &energy
 		s.PerSwapWh = per(energy, float64(told))
 	}
-	if len(swapS) > 0 {
-		v := ascending(swapS)
-		p50, p95 := quantile(v, 0.5), quantile(v, 0.95)
-		s.SwapP50S, s.SwapP95S = &p50, &p95
-	}
+	s.SwapP50S, s.SwapP95S = middleAndTail(swapS)
+	s.VisitP50S, s.VisitP95S = middleAndTail(visitS)
 	return s
+}
+
+// middleAndTail are the median and the 95th percentile; nil of nothing.
+func middleAndTail(values []float64) (p50, p95 *float64) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	v := ascending(values)
+	a, b := quantile(v, 0.5), quantile(v, 0.95)
+	return &a, &b
 }
 
 // Demand is when riders come, by the hour of the local day.
@@ -114,30 +135,63 @@ type Demand struct {
 // part days and changes of the clock do no harm. servedPerHour is what the
 // station can serve, 0 where that is not known.
 func HourOfDay(arrivals []int64, w Window, zone *time.Location, servedPerHour float64) Demand {
-	d := Demand{Basis: basis("hour_of_day", ServiceVersion, w)}
-	var hours [24]float64 // of the window, by the hour of the day
-	for t := time.UnixMilli(w.From); t.UnixMilli() < w.To; {
-		next := t.Truncate(15 * time.Minute).Add(15 * time.Minute) // zones are whole quarters off UTC
-		end := min(next.UnixMilli(), w.To)
-		hours[t.In(zone).Hour()] += float64(end-t.UnixMilli()) / 3600e3
-		t = next
-	}
-	n := 0
+	var counts [24]int
 	for _, ts := range arrivals {
 		if w.contains(ts) {
-			d.PerHour[time.UnixMilli(ts).In(zone).Hour()]++
-			n++
+			counts[time.UnixMilli(ts).In(zone).Hour()]++
 		}
 	}
-	if w.Days() < 1 {
+	return demand(counts, hoursOf(w, zone), w, servedPerHour)
+}
+
+// hoursOf is how many hours of the window fall into each hour of the local day.
+func hoursOf(w Window, zone *time.Location) (hours [24]float64) {
+	for from := w.From; from < w.To; {
+		t := time.UnixMilli(from).In(zone)
+		_, offset := t.Zone()
+		to := w.To
+		if _, change := t.ZoneBounds(); !change.IsZero() {
+			to = min(to, change.UnixMilli())
+		}
+		addHours(&hours, from+1000*int64(offset), to+1000*int64(offset))
+		from = to
+	}
+	return hours
+}
+
+// addHours adds a stretch of time of a clock that does not change, Unix
+// milliseconds as that clock shows them.
+func addHours(hours *[24]float64, from, to int64) {
+	const hourMS = dateMS / 24
+	days := (to - from) / dateMS
+	for h := range hours {
+		hours[h] += float64(days)
+	}
+	for from += days * dateMS; from < to; {
+		ofDay := (from%dateMS + dateMS) % dateMS // also before 1970
+		next := min(to, from+hourMS-ofDay%hourMS)
+		hours[ofDay/hourMS] += float64(next-from) / float64(hourMS)
+		from = next
+	}
+}
+
+// demand divides the arrivals in each hour of the day by the hours of data there
+// are of it.
+func demand(counts [24]int, hours [24]float64, w Window, servedPerHour float64) Demand {
+	d := Demand{Basis: basis("hour_of_day", ServiceVersion, w)}
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	if total(hours[:]) < 23 { // the shortest day
 		d.Count = n
-		d.lacking("the window is shorter than a day")
+		d.lacking("the data covers less than a day")
 		return d
 	}
 	d.ok(n)
 	sum, peak := 0.0, 0
-	for h := range d.PerHour {
-		d.PerHour[h] /= max(hours[h], 1e-9)
+	for h, c := range counts {
+		d.PerHour[h] = float64(c) / max(hours[h], 1e-9)
 		sum += d.PerHour[h]
 		if d.PerHour[h] > d.PerHour[peak] {
 			peak = h

@@ -1,6 +1,9 @@
 package station
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // UseVersion names the rules of Use.
 const UseVersion = "use/1"
@@ -49,13 +52,19 @@ func ForStation() UseRules {
 	return UseRules{Earning: []string{"swapping", "busy"}, Unavailable: []string{"fault", "offline", "maintenance", "out_of_service"}, MaxHoldS: 3600}
 }
 
-// Use shares the window out by state. Samples ascend by time; one from before
-// the window tells the state it begins with.
-func Use(samples []StateSample, w Window, r UseRules) Utilization {
-	u := Utilization{Basis: basis("time_in_state", UseVersion, w), States: []Share{}}
-	hold := int64(r.MaxHoldS * 1000)
-	seconds := map[string]float64{}
-	covered, used := 0.0, 0
+// StateTime is the time in each state. Those of windows that do not overlap add
+// up to that of all of them, exactly.
+type StateTime struct {
+	MS      map[string]int64 `json:"ms,omitempty"` // by state, milliseconds
+	Reports int              `json:"reports,omitempty"`
+}
+
+// TimeInState counts the time in the window, each sample standing until the next
+// one and for maxHoldS at most. Samples ascend by time; one from before the
+// window tells the state it begins with, and an empty state is none.
+func TimeInState(samples []StateSample, w Window, maxHoldS float64) StateTime {
+	hold := int64(maxHoldS * 1000)
+	t := StateTime{MS: map[string]int64{}}
 	for k, s := range samples {
 		end := s.TS + hold
 		if k+1 < len(samples) {
@@ -65,33 +74,64 @@ func Use(samples []StateSample, w Window, r UseRules) Utilization {
 		if to <= from || s.State == "" {
 			continue
 		}
-		seconds[s.State] += float64(to-from) / 1000
-		covered += float64(to-from) / 1000
-		used++
+		t.MS[s.State] += to - from
+		t.Reports++
 	}
+	return t
+}
+
+// Add adds the time of another window.
+func (t *StateTime) Add(o StateTime) {
+	if t.MS == nil {
+		t.MS = make(map[string]int64, len(o.MS))
+	}
+	for state, ms := range o.MS {
+		t.MS[state] += ms
+	}
+	t.Reports += o.Reports
+}
+
+// Known is the time with a state, in milliseconds.
+func (t StateTime) Known() int64 {
+	sum := int64(0)
+	for _, ms := range t.MS {
+		sum += ms
+	}
+	return sum
+}
+
+// Within is the time in any of the states, in milliseconds.
+func (t StateTime) Within(states []string) int64 {
+	sum := int64(0)
+	for _, state := range states {
+		sum += t.MS[state]
+	}
+	return sum
+}
+
+// Use shares the window out by state. Samples ascend by time; one from before
+// the window tells the state it begins with.
+func Use(samples []StateSample, w Window, r UseRules) Utilization {
+	return TimeInState(samples, w, r.MaxHoldS).Use(w, r)
+}
+
+// Use shares out the window that the time was counted over.
+func (t StateTime) Use(w Window, r UseRules) Utilization {
+	u := Utilization{Basis: basis("time_in_state", UseVersion, w), States: []Share{}}
+	covered := float64(t.Known()) / 1000
 	u.UnknownS = max(0, w.Seconds()-covered)
 	if covered <= 0 {
 		u.lacking("no state was reported in the window")
 		return u
 	}
-	u.ok(used)
+	u.ok(t.Reports)
 	u.Coverage = per(covered, w.Seconds())
-	earning, unavailable := 0.0, 0.0
-	for state, s := range seconds {
+	for state, ms := range t.MS {
+		s := float64(ms) / 1000
 		u.States = append(u.States, Share{state, s, s / covered})
-		if slices.Contains(r.Earning, state) {
-			earning += s
-		}
-		if slices.Contains(r.Unavailable, state) {
-			unavailable += s
-		}
 	}
-	slices.SortFunc(u.States, func(a, b Share) int {
-		if a.State < b.State {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(u.States, func(a, b Share) int { return cmp.Compare(a.State, b.State) })
+	earning, unavailable := float64(t.Within(r.Earning))/1000, float64(t.Within(r.Unavailable))/1000
 	u.Earning, u.Availability = per(earning, covered), per(covered-unavailable, covered)
 	u.Idle = per(covered-unavailable-earning, covered)
 	return u
