@@ -42,6 +42,17 @@ type Row struct {
 	// DayTempsF are the mean temperatures of the days inside an interval of
 	// several days. They are nil for hours and days.
 	DayTempsF []float64
+	// RestsAs is the day of the week that the building went by where it was not the
+	// calendar's: a holiday that was spent like a Sunday. Nil elsewhere.
+	RestsAs *time.Weekday
+}
+
+// Weekday is the day of the week that the building went by.
+func (r Row) Weekday() time.Weekday {
+	if r.RestsAs != nil {
+		return *r.RestsAs
+	}
+	return r.Start.Weekday()
 }
 
 // Days is the length of the row in days of 24 hours.

@@ -22,6 +22,8 @@ const (
 	FractionalLBNL = "ashrae-14-fsu-lbnl"
 	// RootSumSquares combines independent savings.
 	RootSumSquares = "root-sum-squares"
+	// CorrelatedSum combines savings whose errors go together.
+	CorrelatedSum = "correlated-sum"
 )
 
 // autocorrelationFactor is aM² + bM + c over M months, by the length of the

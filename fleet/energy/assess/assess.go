@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/caltrack"
@@ -20,7 +21,7 @@ import (
 )
 
 // Version names the rules of this package in results.
-const Version = "assess/2"
+const Version = "assess/3"
 
 // The codes that this package adds.
 const (
@@ -28,6 +29,7 @@ const (
 	ReportingShort = "no_reporting_period"
 	PoorModel      = "model_explains_little"
 	Implausible    = "saving_not_plausible"
+	ReportingShift = "reporting_not_steady"
 )
 
 // Request is one meter of one building.
@@ -36,8 +38,11 @@ type Request struct {
 	Reporting []energy.Row // after it; may be none
 	Typical   []energy.Row // the weather of a typical year; may be none
 
-	Interval    energy.Interval // of the rows
-	Model       string          // the id of one model; empty chooses
+	Interval energy.Interval // of the rows
+	Model    string          // the id of one model; empty chooses
+	// Choice is that of an earlier assessment of the same baseline: it is taken as
+	// it is, not made again, which is most of the work. Nil makes it.
+	Choice      *choose.Choice
 	Requirement caltrack.Requirement
 	Option      savings.Option
 	Confidence  float64 // 0.9 by default
@@ -47,6 +52,11 @@ type Request struct {
 	// as in eemeter, and are warned of.
 	DropZeros   bool
 	HeatingOnly bool // a gas meter, which cools nothing (CalTRACK 2.0, 3.2.1.1)
+	// Holidays are the local dates, 2006-01-02 and ascending, on which the building
+	// rests as on its quietest day of the week. Nil finds them by the use where the
+	// model is chosen; a model that was asked for gets none, as in the reference
+	// implementations.
+	Holidays []string
 }
 
 // Assessment is the result.
@@ -58,12 +68,50 @@ type Assessment struct {
 	Shifts     []watch.Shift       `json:"baseline_shifts"`
 	Avoided    *savings.Avoided    `json:"avoided"`    // nil without a reporting period or a fit
 	Normalised *savings.Normalised `json:"normalised"` // nil without a typical year or a model of the reporting period
+	// Residuals are those of the baseline, for a portfolio; nil without a fit and
+	// for bills.
+	Residuals *energy.Weekly `json:"baseline_residuals"`
+	// Rest is when the building rests, holidays among it, where that was looked for
+	// or stated; see Prepare.
+	Rest *prepare.Rest `json:"rest"`
 
 	model energy.Model
+	once  *once // the same, for the rows of the request
+}
+
+// once remembers the predictions of the rows that it was last asked for, which
+// several checks look at.
+type once struct {
+	energy.Model
+	first     *energy.Row
+	rows      int
+	predicted []float64
+}
+
+// Predict implements energy.Model.
+func (o *once) Predict(rows []energy.Row) []float64 {
+	if len(rows) == 0 {
+		return o.Model.Predict(rows)
+	}
+	if o.first != &rows[0] || o.rows != len(rows) {
+		o.first, o.rows, o.predicted = &rows[0], len(rows), o.Model.Predict(rows)
+	}
+	return slices.Clone(o.predicted)
 }
 
 // Model is the baseline, to predict with; nil where there is none.
 func (a *Assessment) Model() energy.Model { return a.model }
+
+// Member is the avoided use as a member of a portfolio. It has no uncertainty,
+// and so is left out there, where no saving can be stated or told from noise that
+// lasts.
+func (a *Assessment) Member(id string) savings.Member {
+	m := savings.Member{ID: id, Residuals: a.Residuals}
+	if v := a.Avoided; v != nil && a.Verdict.Sufficient && v.SlowPlus != nil {
+		m.Baseline, m.Saving, m.Uncertainty, m.SlowPlus = v.Baseline, v.Saving, v.Uncertainty, v.SlowPlus
+	}
+	return m
+}
 
 // Assess runs the whole. Where the data does not suffice the verdict says why,
 // and the numbers that cannot stand are left out. The error is for a model that
@@ -77,8 +125,9 @@ func Assess(q Request) (*Assessment, error) {
 	if err != nil {
 		return nil, err
 	}
+	rest := q.rest()
 	a := &Assessment{
-		Version: Version, Shifts: []watch.Shift{},
+		Version: Version, Shifts: []watch.Shift{}, Rest: rest,
 		Verdict: energy.Verdict{Sufficient: true, Criteria: Version, Reasons: []energy.Reason{}},
 	}
 	q.Baseline = a.inspect(q.Baseline, q)
@@ -89,6 +138,8 @@ func Assess(q Request) (*Assessment, error) {
 	if !a.fit(q, fitters) {
 		return a, nil
 	}
+	a.once = &once{Model: a.model}
+	a.Residuals = energy.Residuals(a.once, q.Baseline)
 	a.steady(q.Baseline)
 	a.save(q, fitters)
 	return a, nil
@@ -164,9 +215,13 @@ func (a *Assessment) inspect(rows []energy.Row, q Request) []energy.Row {
 // fit fits the model that was asked for, or the best one.
 func (a *Assessment) fit(q Request, fitters []energy.Fitter) bool {
 	var err error
-	if q.Model != "" {
+	switch {
+	case q.Model != "":
 		a.model, err = fitters[0].Fit(q.Baseline)
-	} else {
+	case q.Choice != nil:
+		a.Choice = q.Choice
+		a.model, err = again(q.Choice, fitters, q.Baseline)
+	default:
 		var c choose.Choice
 		a.model, c, err = choose.Best(q.Baseline, fitters, choose.Options{})
 		a.Choice = &c
@@ -186,6 +241,16 @@ func (a *Assessment) fit(q Request, fitters []energy.Fitter) bool {
 	return true
 }
 
+// again fits the model of an earlier choice.
+func again(c *choose.Choice, fitters []energy.Fitter, rows []energy.Row) (energy.Model, error) {
+	for _, f := range fitters {
+		if f.ID == c.Chosen {
+			return f.Fit(rows)
+		}
+	}
+	return nil, energy.Lacking(Version, choose.NoModel, "the earlier choice has no model that exists")
+}
+
 // fail records why something could not be computed.
 func (a *Assessment) fail(err error) {
 	var i *energy.Insufficient
@@ -194,44 +259,6 @@ func (a *Assessment) fail(err error) {
 		return
 	}
 	a.Verdict.Add(energy.Reason{Code: "fit_failed", Critical: true, Text: err.Error()})
-}
-
-// The size and the length of a shift within the baseline that is warned of, and
-// the share of the residuals' variance that a single step explains.
-const (
-	shiftShare    = 0.15
-	shiftDays     = 21
-	stepExplained = 0.3
-)
-
-// steady looks for a shift within the baseline: another building on the meter, a
-// tenant who left, a measure that came early. A baseline across it stands for
-// neither side.
-func (a *Assessment) steady(rows []energy.Row) {
-	if s := watch.FindStep(a.model, rows); s != nil && math.Abs(s.Fraction) >= shiftShare && s.Explained >= stepExplained {
-		a.take(energy.Verdict{Reasons: []energy.Reason{{
-			Code: BaselineShift, Text: "use within the baseline steps to another level on " + s.At.Format("2006-01-02"),
-			Values: map[string]float64{"fraction": s.Fraction, "explained": s.Explained},
-		}}})
-	}
-	shifts, err := watch.Shifts(a.model, rows)
-	if err != nil {
-		return // a fit without residuals has no shifts
-	}
-	for _, s := range shifts {
-		days := float64(s.Rows)
-		if a.Fit.Interval == energy.Hourly {
-			days /= 24
-		}
-		if s.Fraction == nil || math.Abs(*s.Fraction) < shiftShare || days < shiftDays {
-			continue
-		}
-		a.Shifts = append(a.Shifts, s)
-		a.take(energy.Verdict{Reasons: []energy.Reason{{
-			Code: BaselineShift, Text: "use within the baseline shifts for weeks, from " + s.Onset.Format("2006-01-02"),
-			Values: map[string]float64{"fraction": *s.Fraction, "days": days},
-		}}})
-	}
 }
 
 const (
@@ -252,13 +279,14 @@ func (a *Assessment) save(q Request, fitters []energy.Fitter) {
 	}
 	var err error
 	a.Avoided, err = savings.Avoid(savings.Request{
-		Model: a.model, Rows: q.Reporting, Option: q.Option, Confidence: q.Confidence, Adjustments: q.Adjustments,
+		Model: a.once, Rows: q.Reporting, Option: q.Option, Confidence: q.Confidence, Adjustments: q.Adjustments,
 	})
 	if err != nil {
 		a.fail(err)
 		return
 	}
 	a.take(a.Avoided.Verdict)
+	a.steadyAfter(q.Reporting)
 	if f := a.Avoided.Fraction; f == nil || math.Abs(*f) > plausible {
 		a.Verdict.Add(energy.Reason{Code: Implausible, Text: "use changed by more than 60 %, which is more often the meter than a measure"})
 	}

@@ -32,6 +32,9 @@ const (
 	minYear     = 300 // days before the yearly maximum is judged
 	// stuckShare is what lies on either side of a stuck sensor's one reading.
 	stuckShare = 0.05
+	stuckUse   = 0.01 // the same, of a meter
+	// fewRows show no pattern.
+	fewRows = 20
 )
 
 // Inspect names what looks wrong with rows before anything is fitted to them.
@@ -59,7 +62,7 @@ func Inspect(rows []energy.Row) []energy.Reason {
 				Values: map[string]float64{"rows": float64(len(zeros))},
 			})
 		}
-		if rho := lagOne(use); rho < -0.5 && len(use) > 20 {
+		if rho := alternation(rows, use); rho < -0.5 {
 			out = append(out, energy.Reason{
 				Code: MixedMeters, Critical: true, Text: "the use jumps up and down from row to row, as where two meters report as one",
 				Values: map[string]float64{"autocorrelation": rho},
@@ -76,14 +79,16 @@ func inspectUse(use []float64) []energy.Reason {
 			negative++
 		}
 	}
-	low, high := slices.Min(use), slices.Max(use)
+	sorted := slices.Sorted(slices.Values(use))
+	low, high := sorted[0], sorted[len(sorted)-1]
+	usual := energy.Quantile(sorted, stuckUse)
 	switch {
 	case low == 0 && high == 0:
 		return []energy.Reason{{Code: AllZero, Critical: true, Text: "the meter counts nothing"}}
-	case low == high:
+	case low == high || usual != 0 && len(use) > fewRows && usual == energy.Quantile(sorted, 1-stuckUse):
 		return []energy.Reason{{
-			Code: ConstantUse, Critical: true, Text: "the meter counts the same in every row",
-			Values: map[string]float64{"use": low},
+			Code: ConstantUse, Critical: true, Text: "the meter counts the same in nearly every row",
+			Values: map[string]float64{"use": usual},
 		}}
 	case negative > 0:
 		return []energy.Reason{{
@@ -178,6 +183,27 @@ func Resets(use []Amount) []energy.Reason {
 		})
 	}
 	return out
+}
+
+// alternation is the correlation of each row with the next, or of each day with
+// the next, whichever is less; zero where there are too few to tell. Two meters
+// under one name may report by turns of an hour or of a day.
+func alternation(rows []energy.Row, use []float64) float64 {
+	least := 0.0
+	if len(use) > fewRows {
+		least = min(least, lagOne(use))
+	}
+	if len(rows) == 0 || rows[0].Days() > 0.5 {
+		return least
+	}
+	var days []float64
+	for _, d := range useOfDays(rows) {
+		days = append(days, d.use)
+	}
+	if len(days) > fewRows {
+		least = min(least, lagOne(days))
+	}
+	return least
 }
 
 // lagOne is the correlation of each value with the next.

@@ -14,9 +14,10 @@ type Grouped struct {
 // from the means (Frisch & Waugh 1933; Lovell 1963). Columns that the levels
 // explain are dropped. group[i] lies in [0, groups); w may be nil.
 func Leveled(group []int, groups int, columns [][]float64, y, w []float64) (Grouped, error) {
-	s := sweeper{group: group, w: w, weight: make([]float64, groups)}
+	s := sweeper{group: group, w: w, root: make([]float64, len(y)), weight: make([]float64, groups)}
 	for i, g := range group {
 		s.weight[g] += at(w, i)
+		s.root[i] = math.Sqrt(at(w, i))
 	}
 	g := Grouped{Levels: make([]float64, groups)}
 	work, means := make([][]float64, len(columns)), make([][]float64, len(columns))
@@ -63,6 +64,7 @@ func (g *Grouped) count(rows int) error {
 type sweeper struct {
 	group     []int
 	w, weight []float64 // of the rows, of the groups
+	root      []float64 // of w
 }
 
 // centre is the column less the mean of its group, multiplied by the root of the
@@ -81,7 +83,7 @@ func (s *sweeper) centre(x []float64) (centred, means []float64) {
 	var full, kept float64
 	for i, g := range s.group {
 		if w := at(s.w, i); w > 0 {
-			centred[i] = math.Sqrt(w) * (x[i] - means[g])
+			centred[i] = s.root[i] * (x[i] - means[g])
 			full += w * x[i] * x[i]
 			kept += centred[i] * centred[i]
 		}

@@ -3,6 +3,7 @@ package savings
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -203,4 +204,69 @@ func (h hourly) Describe() energy.Fit {
 	f := h.flat.Describe()
 	f.Interval = energy.Hourly
 	return f
+}
+
+// Errors that go together do not cancel.
+func TestPortfolioOfOneSky(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	sky := make([]float64, 52)
+	for k := range sky {
+		sky[k] = rng.NormFloat64()
+	}
+	members := func(n int, shared float64) []Member {
+		var out []Member
+		for i := range n {
+			w := energy.Weekly{First: 2800 + i%3}
+			for k := range 50 {
+				x := math.Sqrt(shared)*sky[k+i%3] + math.Sqrt(1-shared)*rng.NormFloat64()
+				w.Sums = append(w.Sums, energy.Known(7*float64(i+1)*x))
+			}
+			w.Sums[i%50] = nil
+			out = append(out, Member{
+				ID: "b", Baseline: 1000, Saving: 100, Residuals: &w,
+				Uncertainty: &energy.Uncertainty{Method: energy.FractionalCalTRACK, Confidence: 0.9, Plus: 10},
+			})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name      string
+		members   []Member
+		low, high float64 // of the correlation
+	}{
+		{"independent", members(40, 0), 0, 0.03},
+		{"half", members(40, 0.5), 0.4, 0.6},
+		{"all one", members(40, 1), 0.95, 1},
+	} {
+		p := Aggregate(c.members)
+		if p.Correlation == nil || *p.Correlation < c.low || *p.Correlation > c.high {
+			t.Errorf("%s: got a correlation of %v, want %g to %g", c.name, p.Correlation, c.low, c.high)
+			continue
+		}
+		n := float64(len(c.members))
+		if want := math.Sqrt(100*n + *p.Correlation*(100*n*n-100*n)); math.Abs(p.Together.Plus-want) > 1e-9 {
+			t.Errorf("%s: got ± %g, want %g", c.name, p.Together.Plus, want)
+		}
+		if again := Aggregate(c.members); again.Together.Plus != p.Together.Plus {
+			t.Errorf("%s: got another interval from the same members", c.name)
+		}
+	}
+	// The worked case, with what is not known left out.
+	four := members(4, 0.5)
+	p := Aggregate(four)
+	if math.Abs(p.Uncertainty.Plus-20) > 1e-12 {
+		t.Errorf("got ± %g, want 20", p.Uncertainty.Plus)
+	}
+	for i := range four {
+		four[i].Residuals = nil
+	}
+	if p := Aggregate(four); p.Together != nil || p.Correlation != nil {
+		t.Errorf("got %+v without residuals", p.Together)
+	}
+	wide := 30.0
+	four = members(4, 0)
+	four[0].SlowPlus = &wide
+	if p := Aggregate(four); p.Together.Plus < math.Sqrt(1200) {
+		t.Errorf("got ± %g, want the wider interval of each to count", p.Together.Plus)
+	}
 }

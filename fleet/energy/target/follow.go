@@ -15,6 +15,12 @@ type Sample struct {
 	InUse     bool // whether anyone is to be comfortable; what an idle building does is not counted
 }
 
+// Followed is the time of one day in which a setpoint counted, and the part of it
+// in which it was followed, both in hours.
+type Followed struct {
+	Good, All float64
+}
+
 // Following is how well a setpoint was followed.
 type Following struct {
 	Percent *float64 `json:"percent"`    // of the time in use
@@ -36,8 +42,13 @@ const (
 // next, at most an hour. A minute is like the one before it, so the interval
 // comes from whole days. The error wraps energy.ErrInsufficientData.
 func Follow(samples []Sample, toleranceC float64) (*Following, error) {
-	type day struct{ good, all float64 }
-	var days []day
+	return FollowDays(Days(samples, toleranceC))
+}
+
+// Days adds up each day of samples, by the rules of Follow. Days without time in
+// use are left out.
+func Days(samples []Sample, toleranceC float64) []Followed {
+	var days []Followed
 	var last string
 	for i, s := range samples {
 		if i+1 == len(samples) || !s.InUse || math.IsNaN(s.IndoorC) || math.IsNaN(s.SetpointC) {
@@ -45,18 +56,23 @@ func Follow(samples []Sample, toleranceC float64) (*Following, error) {
 		}
 		length := min(samples[i+1].At.Sub(s.At), maxGap).Hours()
 		if date := s.At.Format(time.DateOnly); date != last || len(days) == 0 {
-			days, last = append(days, day{}), date
+			days, last = append(days, Followed{}), date
 		}
 		d := &days[len(days)-1]
-		d.all += length
+		d.All += length
 		if math.Abs(s.IndoorC-s.SetpointC) <= toleranceC {
-			d.good += length
+			d.Good += length
 		}
 	}
+	return days
+}
+
+// FollowDays is Follow of days that were added up before.
+func FollowDays(days []Followed) (*Following, error) {
 	f := Following{Days: len(days)}
 	var good float64
 	for _, d := range days {
-		good, f.Hours = good+d.good, f.Hours+d.all
+		good, f.Hours = good+d.Good, f.Hours+d.All
 	}
 	if f.Hours < minHours || f.Days < minDays {
 		return nil, energy.Lacking(Version, "too_few_hours", "too little of the time in use is known")
@@ -65,7 +81,7 @@ func Follow(samples []Sample, toleranceC float64) (*Following, error) {
 	// The variance of a ratio of sums over days (Cochran 1977, 6.3).
 	var sum float64
 	for _, d := range days {
-		r := d.good - share*d.all
+		r := d.Good - share*d.All
 		sum += r * r
 	}
 	n := float64(f.Days)

@@ -34,7 +34,7 @@ func (m *Model) estimate(rows []energy.Row) []float64 {
 			continue
 		}
 		regress.Piecewise(r.TempF, m.KnotsF, basis)
-		out[i] = m.average(m.timeOfWeek(r.Start), r.Start, basis)
+		out[i] = m.average(m.timeOfWeek(r), r.Start, basis)
 	}
 	return out
 }

@@ -83,8 +83,9 @@ func Fit(rows []energy.Row, o Options) (*Model, error) {
 	m.KnotsF = knots(d.temp, o.Segments)
 	m.Occupied = d.occupancy(m.week())
 	m.Formula = fmt.Sprintf("use ~ time of week + temperature bent at %d knots, by occupancy", len(m.KnotsF))
+	sides := [2]side{m.side(d, true), m.side(d, false)}
 	for _, c := range d.centres(o.TimescaleDays) {
-		r, err := m.run(d, c)
+		r, err := m.run(sides, c)
 		if err != nil {
 			return nil, energy.Lacking(Version, "fit_failed", err.Error())
 		}
@@ -103,11 +104,11 @@ func (m *Model) week() int {
 }
 
 // timeOfWeek counts from Sunday 00:00 local time.
-func (m *Model) timeOfWeek(t time.Time) int {
+func (m *Model) timeOfWeek(r energy.Row) int {
 	if m.Interval == energy.Hourly {
-		return int(t.Weekday())*24 + t.Hour()
+		return int(r.Weekday())*24 + r.Start.Hour()
 	}
-	return int(t.Weekday())
+	return int(r.Weekday())
 }
 
 // sample is the rows that are whole.
@@ -122,7 +123,7 @@ func (m *Model) sample(rows []energy.Row) sample {
 	for _, r := range rows {
 		if r.Whole() {
 			d.use, d.temp = append(d.use, r.Use), append(d.temp, r.TempF)
-			d.week, d.at = append(d.week, m.timeOfWeek(r.Start)), append(d.at, r.Start)
+			d.week, d.at = append(d.week, m.timeOfWeek(r)), append(d.at, r.Start)
 		}
 	}
 	return d
@@ -230,38 +231,54 @@ func (m *Model) weight(centre, t time.Time) float64 {
 	return m.Scale * m.Scale / (m.Scale*m.Scale + days*days)
 }
 
-func (m *Model) run(d sample, centre time.Time) (Run, error) {
+func (m *Model) run(sides [2]side, centre time.Time) (Run, error) {
 	r := Run{Centre: centre}
 	var err error
-	if r.InUse, err = m.part(d, centre, true); err != nil {
+	if r.InUse, err = m.part(&sides[0], centre); err != nil {
 		return r, err
 	}
-	r.Idle, err = m.part(d, centre, false)
+	r.Idle, err = m.part(&sides[1], centre)
 	return r, err
 }
 
-// part fits the occupied or the unoccupied rows. A part without rows predicts
-// nothing.
-func (m *Model) part(d sample, centre time.Time, occupied bool) (Part, error) {
-	p := Part{Levels: make([]*float64, m.week()), Slopes: make([]float64, len(m.KnotsF)+1)}
-	columns := make([][]float64, len(m.KnotsF)+1)
-	basis := make([]float64, len(columns))
-	var week []int
-	var use, weight []float64
+// side is the occupied or the unoccupied rows, with the basis of their
+// temperatures. Runs differ by the weights alone.
+type side struct {
+	week    []int
+	use     []float64
+	at      []time.Time
+	columns [][]float64
+	weight  []float64 // of the run at hand
+}
+
+func (m *Model) side(d sample, occupied bool) side {
+	s := side{columns: make([][]float64, len(m.KnotsF)+1)}
+	basis := make([]float64, len(s.columns))
 	for i, w := range d.week {
 		if m.Occupied[w] != occupied {
 			continue
 		}
-		week, use, weight = append(week, w), append(use, d.use[i]), append(weight, m.weight(centre, d.at[i]))
+		s.week, s.use, s.at = append(s.week, w), append(s.use, d.use[i]), append(s.at, d.at[i])
 		regress.Piecewise(d.temp[i], m.KnotsF, basis)
 		for j, x := range basis {
-			columns[j] = append(columns[j], x)
+			s.columns[j] = append(s.columns[j], x)
 		}
 	}
-	if len(week) == 0 {
+	s.weight = make([]float64, len(s.week))
+	return s
+}
+
+// part fits the occupied or the unoccupied rows. A part without rows predicts
+// nothing.
+func (m *Model) part(s *side, centre time.Time) (Part, error) {
+	p := Part{Levels: make([]*float64, m.week()), Slopes: make([]float64, len(s.columns))}
+	if len(s.week) == 0 {
 		return p, nil
 	}
-	g, err := regress.Leveled(week, m.week(), columns, use, weight)
+	for i, t := range s.at {
+		s.weight[i] = m.weight(centre, t)
+	}
+	g, err := regress.Leveled(s.week, m.week(), s.columns, s.use, s.weight)
 	if err != nil {
 		return p, err
 	}

@@ -1,0 +1,70 @@
+package assess
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/caltrack"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
+)
+
+// Prepare returns the request with the baseline cut to its year and the holidays
+// marked in the rows, as Assess does to its own copy: who predicts with the model
+// takes these rows. It says when the building rests; nil where that was neither
+// looked for nor found.
+func Prepare(q Request) (Request, *prepare.Rest) {
+	q.baselineYear()
+	rest := q.rest()
+	return q, rest
+}
+
+// rest marks the holidays of both periods. A baseline that knows a building's
+// Sundays can say what it uses on a holiday; without it a year with more holidays
+// than the one before looks like a saving.
+func (q *Request) rest() *prepare.Rest {
+	if q.Interval == energy.Billing || q.Model != "" && q.Holidays == nil {
+		return nil
+	}
+	quietest, ok := prepare.Quietest(q.Baseline)
+	if !ok {
+		return nil // a holiday is a day like the others
+	}
+	rest := &prepare.Rest{Quietest: quietest, Days: slices.Clone(q.Holidays)}
+	if q.Holidays == nil {
+		rest.Days = []string{}
+		for _, rows := range [][]energy.Row{q.Baseline, q.Reporting} {
+			if found := prepare.FindRest(rows); found != nil {
+				rest.Days = append(rest.Days, found.Days...)
+			}
+		}
+	}
+	slices.Sort(rest.Days)
+	q.Baseline, q.Reporting = rest.Mark(q.Baseline), rest.Mark(q.Reporting)
+	return rest
+}
+
+// Refit fits one model to the baseline of a request as Assess does, and nothing
+// more: the model behind an assessment that was stored. rest is the
+// assessment's. The error wraps energy.ErrInsufficientData, or is for a model that
+// does not exist.
+func Refit(q Request, model string, rest *prepare.Rest) (energy.Model, error) {
+	q.Model = model
+	q.baselineYear()
+	fitters, err := fitters(q)
+	if err != nil {
+		return nil, err
+	}
+	rows := rest.Mark(q.Baseline)
+	if q.Interval == energy.Billing {
+		rows, _ = caltrack.CleanBills(rows, caltrack.LongestBill(rows))
+	}
+	if q.DropZeros {
+		rows = prepare.WithoutZeros(rows, prepare.SuspectZeros(rows))
+	}
+	m, err := fitters[0].Fit(rows)
+	if err != nil {
+		return nil, fmt.Errorf("refit %s: %w", model, err)
+	}
+	return m, nil
+}
