@@ -7,7 +7,7 @@ LDFLAGS  = $(if $(RELEASE),-X main.release=$(RELEASE))
 RACE    ?=
 LINT     = $(GO) tool -modfile=.tools/go.mod golangci-lint
 
-.PHONY: build demo test lint bench bench-ingest bench-store bench-stress fuzz clean
+.PHONY: build demo test lint bench bench-ingest bench-store bench-jobs bench-energy bench-stress fuzz clean
 
 FUZZTIME ?= 60s
 
@@ -38,6 +38,15 @@ bench-ingest: build
 READINGS ?= 100000000
 bench-store:
 	GOMEMLIMIT=512MiB FLEETWATT_DUCKDB_FIGURES=$(READINGS) $(GO) test -run '^TestFigures$$' -v -timeout 2h ./ingest/duckdb
+
+# The jobs of batteries over an embedded store: a night and an hour.
+BATTERIES ?= 100000
+bench-jobs:
+	FLEETWATT_JOBS_FIGURES=$(BATTERIES) $(GO) test -run '^TestJobsFigures$$' -v -timeout 2h ./cmd/internal/app
+
+# Baseline models beside eemeter, which it installs from PyPI.
+bench-energy:
+	$(GO) run ./cmd/bench-energy $(BENCH)
 
 # 10,000 simulated devices with a connection each, live for a minute.
 bench-stress:

@@ -19,12 +19,15 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
 
 const (
 	maxBody        = 1 << 20 // bytes of a request body
+	maxImport      = 8 << 20 // bytes of a file that is imported
 	maxHeader      = 16 << 10
 	maxConnections = 4096
 	minKeyLength   = 16
@@ -48,11 +51,42 @@ type Options struct {
 	Jobs        Jobs
 	Health      Health
 	Ingest      Ingest
-	Presence    Presence     // nil: not followed, and without routes
-	Metrics     http.Handler // answers /metrics
+	Presence    Presence // nil: not followed, and without routes
+	Keys        Keys     // nil: there are none beside the admin key, and no routes for them
+	Batteries   BatteryResults
+
+	// BatteryChanges and ResultChanges say what became of Registry, and of Results
+	// and Batteries, so that lists are made from memory; nil, both: all is read for
+	// each question.
+	BatteryChanges BatteryChanges
+	ResultChanges  ResultChanges
+
+	Book      BatteryBook // nil: no assessments, and without their routes
+	Stations  StationResults
+	Buildings BuildingResults
+	Money     MoneyResults // nil: without routes of money
+	// BuildingReports write down the savings of a building; nil: no reports.
+	BuildingReports BuildingReports
+	Live            *Live        // nil: nothing is passed on, and without the stream
+	Metrics         http.Handler // answers /metrics
+
+	// Access finds out who a caller is; nil: the admin key alone is known.
+	Access access.Authenticator
+	// Rate is how many requests a second one caller may make, and Burst how many
+	// at once; 0: as many as it likes. The administrator has no limit.
+	Rate  float64
+	Burst int
+	// WrongKeys is how many wrong keys one address may send at once before it is
+	// told to wait; 0: 50.
+	WrongKeys int
+
+	// StationRules are what the operator says of a station; nil:
+	// station.DefaultRules.
+	StationRules func(id string) station.Rules
 
 	// OnDeviceChanged is called after a change of the registry that makes
-	// results out of date: a battery's ratings. An error is the client's 500;
+	// results out of date: a battery's ratings, a building's floor area or site,
+	// the zone of the site it stands on. An error is the client's 500;
 	// the change itself stays, and repeating the request calls again.
 	OnDeviceChanged func(ctx context.Context, device devices.Ref) error
 
@@ -67,10 +101,14 @@ type Options struct {
 // API is the HTTP server. Its methods may be called from any goroutine.
 type API struct {
 	opts   Options
+	fleet  fleetView
 	app    *fiber.App
 	huma   huma.API
 	base   context.Context // of every request; ends with Shutdown
 	cancel context.CancelFunc
+
+	delivery delivery
+	imports  [][]string // the paths of operations that take files, in segments
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -87,7 +125,8 @@ func New(opts Options) (*API, error) {
 		return nil, fmt.Errorf("api options: %w", err)
 	}
 	opts.setDefaults()
-	a := &API{opts: opts}
+	seen := opts.scope()
+	a := &API{opts: opts, fleet: seen}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.app = fiber.New(fiber.Config{
 		AppName:               "fleetwatt",
@@ -104,9 +143,12 @@ func New(opts Options) (*API, error) {
 		WriteTimeout:          opts.WriteTimeout,
 	})
 	a.app.Server().Handler = refuseMethods(a.app.Server().Handler)
+	a.limitBodies()
 	a.app.Use(a.edge)
-	a.app.Use(prefix, guard(opts.AdminKey))
+	a.app.Use(prefix, newGuard(&a.opts).admit)
+	a.app.Use(prefix, a.once)
 	a.huma = humafiber.New(a.app, humaConfig(opts.Version))
+	a.huma.UseMiddleware(a.permit, refuseUnknown(a.huma))
 	a.route()
 	if err := a.serveDocs(); err != nil {
 		a.cancel()
@@ -123,6 +165,8 @@ func (a *API) route() {
 	a.routeSystem()
 	a.routeOwners()
 	a.routeSites()
+	a.routeHistory()
+	a.routeBulk()
 	a.routeStations()
 	a.routeBatteries()
 	a.routeBuildings()
@@ -139,6 +183,12 @@ func (a *API) route() {
 	a.routeQuarantine()
 	a.routePresence()
 	a.routeExport()
+	a.routeKeys()
+	a.routeStream()
+	a.routeBatteryResults()
+	a.routeStationResults()
+	a.routeBuildingResults()
+	a.routeMoney()
 }
 
 // answerHead gives every GET route its HEAD: humafiber registers no such, and
@@ -174,10 +224,14 @@ func (o *Options) validate() error {
 		{"Telemetry", o.Telemetry == nil}, {"Results", o.Results == nil}, {"Events", o.Events == nil},
 		{"Quarantine", o.Quarantine == nil}, {"Jobs", o.Jobs == nil}, {"Health", o.Health == nil},
 		{"Ingest", o.Ingest == nil}, {"Metrics", o.Metrics == nil}, {"OnDeviceChanged", o.OnDeviceChanged == nil},
+		{"Batteries", o.Batteries == nil},
 	} {
 		if required.missing {
 			errs = append(errs, fmt.Errorf("%s: missing", required.name))
 		}
+	}
+	if (o.BatteryChanges == nil) != (o.ResultChanges == nil) {
+		errs = append(errs, errors.New("BatteryChanges, ResultChanges: one without the other"))
 	}
 	for _, timeout := range []struct {
 		name string
@@ -194,6 +248,15 @@ func (o *Options) validate() error {
 }
 
 func (o *Options) setDefaults() {
+	if o.WrongKeys == 0 {
+		o.WrongKeys = 50
+	}
+	if o.Access == nil {
+		o.Access = adminOnly(access.Digest(o.AdminKey))
+	}
+	if o.StationRules == nil {
+		o.StationRules = func(string) station.Rules { return station.DefaultRules() }
+	}
 	for _, timeout := range []struct {
 		d      *time.Duration
 		preset time.Duration

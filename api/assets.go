@@ -12,17 +12,19 @@ import (
 
 // AssetView is what stations, batteries and buildings have in common.
 type AssetView struct {
-	ID           string  `json:"id"`
-	OwnerID      string  `json:"owner_id,omitempty" doc:"absent: unclaimed"`
-	SiteID       string  `json:"site_id,omitempty"`
-	Name         string  `json:"name,omitempty"`
-	Serial       string  `json:"serial,omitempty"`
-	Status       string  `json:"status" enum:"unclaimed,active,retired"`
-	Gateway      string  `json:"gateway,omitempty" doc:"kind/id of the device that may publish for it"`
-	Commissioned *Time   `json:"commissioned,omitempty"`
-	CreatedAt    Time    `json:"created_at"`
-	UpdatedAt    Time    `json:"updated_at"`
-	Telemetry    *Extent `json:"telemetry,omitempty" doc:"the days between which there are results; absent without any"`
+	ID           string `json:"id"`
+	OwnerID      string `json:"owner_id,omitempty" doc:"absent: unclaimed"`
+	SiteID       string `json:"site_id,omitempty"`
+	Name         string `json:"name,omitempty"`
+	Serial       string `json:"serial,omitempty"`
+	Status       string `json:"status" enum:"unclaimed,active,retired"`
+	Gateway      string `json:"gateway,omitempty" doc:"kind/id of the device that may publish for it"`
+	Commissioned *Time  `json:"commissioned,omitempty"`
+	CreatedAt    Time   `json:"created_at"`
+	UpdatedAt    Time   `json:"updated_at"`
+	Since        *Time  `json:"owner_since,omitempty" doc:"since when the owner has had it; absent: from the beginning"`
+	Record
+	Telemetry *Extent `json:"telemetry,omitempty" doc:"the days between which there are results; absent without any"`
 }
 
 // Extent is the first day with data and the end of the last, in UTC.
@@ -35,6 +37,7 @@ type Extent struct {
 type NewAsset struct {
 	ID           string     `json:"id" doc:"1–64 of A-Za-z0-9._:-"`
 	OwnerID      string     `json:"owner_id,omitempty"`
+	Since        *time.Time `json:"owner_since,omitempty" doc:"from when on the owner has had it; absent: from the beginning"`
 	SiteID       string     `json:"site_id,omitempty"`
 	Name         string     `json:"name,omitempty"`
 	Serial       string     `json:"serial,omitempty"`
@@ -46,6 +49,7 @@ type NewAsset struct {
 // AssetPatch changes what all devices have in common.
 type AssetPatch struct {
 	OwnerID      Optional[string]    `json:"owner_id,omitempty"`
+	Since        Optional[time.Time] `json:"owner_since,omitempty" doc:"from when on the owner has had it; absent: a new owner from now on"`
 	SiteID       Optional[string]    `json:"site_id,omitempty"`
 	Name         Optional[string]    `json:"name,omitempty"`
 	Serial       Optional[string]    `json:"serial,omitempty"`
@@ -59,16 +63,18 @@ type devicesInput struct {
 	OwnerID string `query:"owner_id" maxLength:"64" doc:"only what this owner owns"`
 	SiteID  string `query:"site_id" maxLength:"64" doc:"only what stands on this site"`
 	Status  string `query:"status" enum:"unclaimed,active,retired" doc:"only devices of this status"`
+	Deleted bool   `query:"deleted" doc:"those that are deleted too"`
 }
 
 func (in *devicesInput) narrow() (Page, registry.Filter) {
-	return in.Page, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status)}
+	return in.Page, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status), Deleted: in.Deleted}
 }
 
 func viewAsset(d devices.Asset, extents map[string]telemetry.Window) AssetView {
 	view := AssetView{
 		ID: d.ID, OwnerID: d.OwnerID, SiteID: d.SiteID, Name: d.Name, Serial: d.Serial, Status: string(d.Status),
 		Gateway: d.Gateway, Commissioned: timePtr(d.Commissioned), CreatedAt: timeOf(d.CreatedAt), UpdatedAt: timeOf(d.UpdatedAt),
+		Since: timePtr(d.OwnerSince), Record: recordOf(d.Record),
 	}
 	if w, ok := extents[d.ID]; ok {
 		view.Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
@@ -79,13 +85,15 @@ func viewAsset(d devices.Asset, extents map[string]telemetry.Window) AssetView {
 func (n NewAsset) asset() devices.Asset {
 	return devices.Asset{
 		ID: n.ID, OwnerID: n.OwnerID, SiteID: n.SiteID, Name: n.Name, Serial: n.Serial,
-		Status: devices.Status(n.Status), Gateway: n.Gateway, Commissioned: n.Commissioned,
+		OwnerSince: n.Since,
+		Status:     devices.Status(n.Status), Gateway: n.Gateway, Commissioned: n.Commissioned,
 	}
 }
 
 func (p AssetPatch) merge(m *merge) registry.AssetPatch {
 	return registry.AssetPatch{
-		OwnerID: p.OwnerID.pointer(), SiteID: p.SiteID.pointer(), Name: p.Name.pointer(), Serial: p.Serial.pointer(),
+		OwnerSince: keep(m, "owner_since", p.Since),
+		OwnerID:    p.OwnerID.pointer(), SiteID: p.SiteID.pointer(), Name: p.Name.pointer(), Serial: p.Serial.pointer(),
 		Status:  (*devices.Status)(keep(m, "status", p.Status)),
 		Gateway: p.Gateway.pointer(), Commissioned: keep(m, "commissioned", p.Commissioned),
 	}

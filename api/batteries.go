@@ -18,6 +18,8 @@ type Battery struct {
 	RatedVoltageV   float64       `json:"rated_voltage_v,omitempty" doc:"absent: not known"`
 	CutoffVoltageV  float64       `json:"cutoff_voltage_v,omitempty" doc:"end-of-discharge voltage of the whole battery; absent: not known"`
 	Health          HealthSummary `json:"health"`
+
+	Results *BatteryStanding `json:"results,omitempty" doc:"where it stands; absent: no day of it has been worked off yet"`
 }
 
 // HealthSummary is the outcome of BatteryHealth. What is not known is null.
@@ -50,7 +52,15 @@ func (a *API) routeBatteries() {
 	reg := a.opts.Registry
 	r := resource[devices.Battery, registry.BatteryPatch, Battery, NewBattery, BatteryPatch]{
 		one: "battery", many: devices.KindBattery.Plural(),
-		create: reg.CreateBattery, get: reg.GetBattery, list: reg.ListBatteries, update: reg.UpdateBattery,
+		create: func(ctx context.Context, b devices.Battery) (devices.Battery, error) {
+			return a.appeared(ctx)(reg.CreateBattery(ctx, b))
+		},
+		get: reg.GetBattery, list: reg.ListBatteries, update: reg.UpdateBattery,
+		remove: reg.DeleteBattery,
+		restore: func(ctx context.Context, id string, version int64) (devices.Battery, error) {
+			return a.appeared(ctx)(reg.RestoreBattery(ctx, id, version))
+		}, gone: a.signsOut(devices.KindBattery),
+		at:    func(p registry.BatteryPatch, version int64) registry.BatteryPatch { p.Version = version; return p },
 		id:    func(b devices.Battery) string { return b.ID },
 		views: a.viewBatteries,
 		build: func(n NewBattery) devices.Battery {
@@ -71,62 +81,81 @@ func (a *API) routeBatteries() {
 		},
 		changed: a.ratingsChanged,
 	}
-	listRoute(a, r, (*devicesInput).narrow)
+	a.routeBatteryList()
 	r.route(a)
 }
 
 // ratingsChanged makes the battery's results be computed anew. It does so for
-// every patch that names a rating, also with the value that it has: a client
-// that repeats a patch after an error gets what it asked for.
+// every patch that names what results rest on, also with the value that it has: a
+// client that repeats a patch after an error gets what it asked for.
 func (a *API) ratingsChanged(ctx context.Context, id string, p registry.BatteryPatch) error {
-	if p.RatedCapacityAh == nil && p.RatedVoltageV == nil && p.CutoffVoltageV == nil {
+	if p.RatedCapacityAh == nil && p.RatedVoltageV == nil && p.CutoffVoltageV == nil && p.Chemistry == nil && p.Commissioned == nil {
 		return nil
 	}
+	return a.recompute(ctx, id)
+}
+
+// appeared takes a battery that has just been registered, or restored. The jobs
+// passed over what came from it before.
+func (a *API) appeared(ctx context.Context) func(devices.Battery, error) (devices.Battery, error) {
+	return func(b devices.Battery, err error) (devices.Battery, error) {
+		if err == nil {
+			err = a.recompute(ctx, b.ID)
+		}
+		return b, err
+	}
+}
+
+// recompute has the results of the battery computed anew by the next run of each
+// job.
+func (a *API) recompute(ctx context.Context, id string) error {
 	if err := a.opts.OnDeviceChanged(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}); err != nil {
 		return fmt.Errorf("recompute battery %s: %w", id, err)
 	}
 	return nil
 }
 
-// viewBatteries shows a page of batteries with two questions to the ledger,
-// however many there are.
+// viewBatteries shows a page of batteries with what is known of them.
 func (a *API) viewBatteries(ctx context.Context, of []devices.Battery) ([]Battery, error) {
 	if len(of) == 0 {
 		return nil, nil
 	}
-	measured, err := a.measured(ctx, of)
+	s, found, err := a.fleet.of(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	return viewsOf(a, devices.KindBattery, func(b devices.Battery, days map[string]telemetry.Window) Battery {
-		return Battery{
-			AssetView: viewAsset(b.Asset, days), Chemistry: b.Chemistry,
-			RatedCapacityAh: b.RatedCapacityAh, RatedVoltageV: b.RatedVoltageV, CutoffVoltageV: b.CutoffVoltageV,
-			Health: summarize(battery.Assess(measured[b.ID], b.RatedCapacityAh)),
-		}
-	})(ctx, of)
+	return s.view(found), nil
 }
 
-// measured are the capacities that an assessment of the batteries rests on. For
-// a single one these are all that it has, so as not to read the whole fleet's.
-func (a *API) measured(ctx context.Context, of []devices.Battery) (map[string][]battery.Capacity, error) {
-	if len(of) == 1 {
-		all, err := a.opts.Results.Capacities(ctx, devices.Ref{Kind: devices.KindBattery, ID: of[0].ID})
-		if err != nil {
-			return nil, fmt.Errorf("read capacities: %w", err)
+// view shows batteries whole.
+func (s *snapshot) view(of []*known) []Battery {
+	rows := make([]Battery, len(of))
+	for k, b := range of {
+		rows[k] = viewKnown(b)
+		rows[k].Health = b.health
+		if w, ok := s.spans.get(b.ID); ok {
+			rows[k].Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
 		}
-		return map[string][]battery.Capacity{of[0].ID: all}, nil
 	}
-	latest, err := a.opts.Results.LatestCapacities(ctx, devices.KindBattery)
-	if err != nil {
-		return nil, fmt.Errorf("read latest capacities: %w", err)
+	return rows
+}
+
+// viewKnown shows what lists are sorted and narrowed by.
+func viewKnown(b *known) Battery {
+	row := Battery{
+		AssetView: viewAsset(b.Asset, nil), Chemistry: b.Chemistry,
+		RatedCapacityAh: b.RatedCapacityAh, RatedVoltageV: b.RatedVoltageV, CutoffVoltageV: b.CutoffVoltageV,
 	}
-	return latest, nil
+	if b.standing != nil {
+		view := viewStanding(*b.standing)
+		row.Results = &view
+	}
+	return row
 }
 
 func summarize(h battery.Health) HealthSummary {
 	return HealthSummary{
-		Status: string(h.Status), CapacityAh: h.CapacityAh, SoHPct: h.SoHPct, MeasuredAt: (*Time)(h.MeasuredAt),
+		Status: string(h.Status), CapacityAh: figuresOf(h.CapacityAh), SoHPct: figuresOf(h.SoHPct), MeasuredAt: (*Time)(h.MeasuredAt),
 	}
 }
 

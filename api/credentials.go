@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 )
@@ -74,7 +75,7 @@ type credentialsOutput struct{ Body items[Credential] }
 func (a *API) routeCredential(kind devices.Kind) {
 	name, path := string(kind), "/"+kind.Plural()+"/{id}/credential"
 	add(a, operation{
-		id: "put-" + name + "-credential", method: http.MethodPut, path: path, tag: "credentials",
+		right: access.Operate, id: "put-" + name + "-credential", method: http.MethodPut, path: path, tag: "credentials",
 		summary: "Give the device a new MQTT credential",
 		notes:   "It replaces the one the device had, and ends its connections. The body may be left out.",
 		errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
@@ -82,14 +83,14 @@ func (a *API) routeCredential(kind devices.Kind) {
 		return giveSecret(ctx, devices.Ref{Kind: kind, ID: in.ID}, in, a.opts.Credentials.SetCredential)
 	})
 	add(a, operation{
-		id: "create-" + name + "-credential", method: http.MethodPost, path: path, tag: "credentials", status: http.StatusCreated,
+		right: access.Operate, id: "create-" + name + "-credential", method: http.MethodPost, path: path, tag: "credentials", status: http.StatusCreated,
 		summary: "Give the device its first MQTT credential", notes: "409 where it has a secret. The body may be left out.",
 		errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
 	}, func(ctx context.Context, in *credentialInput) (*itemOutput[Secret], error) {
 		return giveSecret(ctx, devices.Ref{Kind: kind, ID: in.ID}, in, a.opts.Credentials.CreateCredential)
 	})
 	add(a, operation{
-		id: "rotate-" + name + "-credential", method: http.MethodPost, path: path + "/rotate", tag: "credentials",
+		right: access.Operate, id: "rotate-" + name + "-credential", method: http.MethodPost, path: path + "/rotate", tag: "credentials",
 		summary: "Give the device a new secret, and let the old one work for a while",
 		notes:   "409 while the old one of the last rotation still works: the device may use either. The body may be left out.",
 		errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
@@ -97,7 +98,7 @@ func (a *API) routeCredential(kind devices.Kind) {
 		return a.rotateCredential(ctx, devices.Ref{Kind: kind, ID: in.ID}, in)
 	})
 	add(a, operation{
-		id: "delete-" + name + "-credential", method: http.MethodDelete, path: path, tag: "credentials",
+		right: access.Operate, id: "delete-" + name + "-credential", method: http.MethodDelete, path: path, tag: "credentials",
 		summary: "Take the device's secrets and certificates away, and end its connections", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *DevicePath) (*struct{}, error) {
 		return nil, a.opts.Credentials.RevokeCredential(ctx, devices.Ref{Kind: kind, ID: in.ID})
@@ -108,7 +109,7 @@ func (a *API) routeCredential(kind devices.Kind) {
 func (a *API) routeCertificate(kind devices.Kind) {
 	name, path := string(kind), "/"+kind.Plural()+"/{id}/certificates"
 	add(a, operation{
-		id: "put-" + name + "-certificate", method: http.MethodPut, path: path, tag: "credentials",
+		right: access.Operate, id: "put-" + name + "-certificate", method: http.MethodPut, path: path, tag: "credentials",
 		summary: "Let client certificates of this common name sign in as the device",
 		notes:   "To bind the same again changes nothing.",
 		errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType},
@@ -120,7 +121,7 @@ func (a *API) routeCertificate(kind devices.Kind) {
 		return &itemOutput[Credential]{Body: viewCertificate(c)}, nil
 	})
 	add(a, operation{
-		id: "delete-" + name + "-certificate", method: http.MethodDelete, path: path, tag: "credentials",
+		right: access.Operate, id: "delete-" + name + "-certificate", method: http.MethodDelete, path: path, tag: "credentials",
 		summary: "Take one of the device's certificates away", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *certificateQuery) (*struct{}, error) {
 		return nil, a.opts.Credentials.RevokeCertificate(ctx, devices.Ref{Kind: kind, ID: in.ID}, in.CommonName)
@@ -157,7 +158,7 @@ func (a *API) rotateCredential(ctx context.Context, ref devices.Ref, in *rotatio
 
 func (a *API) routeCredentials() {
 	add(a, operation{
-		id: "list-credentials", method: http.MethodGet, path: "/credentials", tag: "credentials",
+		right: access.Operate, id: "list-credentials", method: http.MethodGet, path: "/credentials", tag: "credentials",
 		summary: "Who can sign in, by device: secrets, then certificates",
 	}, a.credentials)
 }

@@ -26,6 +26,11 @@ func (a *API) serveDocs() error {
 		return fmt.Errorf("encode OpenAPI document: %w", err)
 	}
 	a.app.Get("/openapi.json", static(spec, fiber.MIMEApplicationJSON))
+	events, err := asyncAPI(a.opts.Schema, a.opts.Version)
+	if err != nil {
+		return fmt.Errorf("encode AsyncAPI document: %w", err)
+	}
+	a.app.Get("/asyncapi.json", static(events, fiber.MIMEApplicationJSON))
 	for route, file := range map[string]struct{ name, mime string }{
 		"/docs":          {"index.html", fiber.MIMETextHTMLCharsetUTF8},
 		"/docs/docs.js":  {"docs.js", fiber.MIMETextJavaScriptCharsetUTF8},

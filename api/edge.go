@@ -17,6 +17,9 @@ func (a *API) edge(c *fiber.Ctx) error {
 	secure(c)
 	c.SetUserContext(a.base)
 	err := a.recovered(c)
+	if err == nil {
+		err = a.delivery.send(c)
+	}
 	if err != nil {
 		err = a.failed(c, err)
 	}
@@ -33,12 +36,19 @@ func (a *API) recovered(c *fiber.Ctx) (err error) {
 			err = &panicked{value: p, stack: debug.Stack()}
 		}
 	}()
-	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil {
+	uri, err := url.ParseRequestURI(string(c.Request().RequestURI()))
+	if err != nil {
 		return huma.Error400BadRequest("the request URI can't be parsed")
+	}
+	if !storableURI(c, uri) {
+		return huma.Error400BadRequest("the request URI holds control characters, or text that is not UTF-8")
 	}
 	if c.Get(fiber.HeaderContentEncoding) != "" {
 		// Fiber would unpack the body without a bound.
 		return huma.Error415UnsupportedMediaType("request bodies must not be compressed")
+	}
+	if isJSON(c) && !storableJSON(c.Body()) {
+		return huma.Error400BadRequest("the body holds the character U+0000, or text that is not UTF-8")
 	}
 	return c.Next()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
@@ -28,7 +29,7 @@ type Event struct {
 
 func (a *API) routeEvents(kind devices.Kind) {
 	add(a, operation{
-		id: "list-" + string(kind) + "-events", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/events", tag: kind.Plural(),
+		right: access.Read, id: "list-" + string(kind) + "-events", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/events", tag: kind.Plural(),
 		summary: "Events by time", notes: "Without from and to, all that are kept.",
 		errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *eventsInput) (*listOutput[Event], error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/ingest/export"
@@ -57,18 +58,18 @@ func (a *API) routeExport() {
 	slots := make(chan struct{}, maxExports)
 	const path = "/export/{kind}"
 	add(a, operation{
-		id: "export-telemetry", method: http.MethodGet, path: path, tag: "telemetry",
+		right: access.Read, id: "export-telemetry", method: http.MethodGet, path: path, tag: "telemetry",
 		summary: "Readings of many devices as a file", patient: true,
 		notes: "Sorted by device and time. The trailer " + rowCountTrailer + " comes after a whole file; a file that can't " +
 			"be finished ends without it, in the midst of a chunk. Parquet is sent when it is complete.",
 		errors: []int{http.StatusNotFound},
-	}, func(_ context.Context, in *exportInput) (*exportOutput, error) {
+	}, func(ctx context.Context, in *exportInput) (*exportOutput, error) {
 		select {
 		case slots <- struct{}{}:
 		default:
 			return nil, unavailable(fmt.Sprintf("%d exports are running; try again", maxExports), 10*time.Second)
 		}
-		return a.export(in, func() { <-slots })
+		return a.export(access.From(ctx), in, func() { <-slots })
 	})
 	a.huma.OpenAPI().Paths[prefix+path].Get.Responses["200"].Content = map[string]*huma.MediaType{
 		"text/csv":                 {Schema: &huma.Schema{Type: huma.TypeString}},
@@ -80,8 +81,9 @@ func (a *API) routeExport() {
 // be had. Up to that, which for Parquet is all of it, nothing is written by which
 // one could tell that the client has gone: so its connection is watched. It calls
 // release when it has ended.
-func (a *API) export(in *exportInput, release func()) (out *exportOutput, err error) {
-	d := &download{ctx: a.base, release: release, timeout: a.opts.WriteTimeout, failed: func(err error) {
+func (a *API) export(caller access.Principal, in *exportInput, release func()) (out *exportOutput, err error) {
+	base := access.With(a.base, caller)
+	d := &download{ctx: base, release: release, timeout: a.opts.WriteTimeout, failed: func(err error) {
 		a.opts.Log.Warn("export cut off", "kind", in.Kind, "err", err)
 	}}
 	defer func() {
@@ -98,12 +100,12 @@ func (a *API) export(in *exportInput, release func()) (out *exportOutput, err er
 		return nil, err
 	}
 	for _, id := range in.Devices {
-		if err := a.exists(a.base, devices.Ref{Kind: kind, ID: id}); err != nil {
+		if err := a.exists(base, devices.Ref{Kind: kind, ID: id}); err != nil {
 			return nil, err
 		}
 	}
 	format := export.Format(in.Format)
-	ctx, ignore := watched(a.base, in.conn)
+	ctx, ignore := watched(base, in.conn)
 	defer ignore()
 	d.file, err = export.New(ctx, a.opts.Telemetry, a.opts.Schema, telemetry.RangeQuery{
 		Kind: kind, Devices: in.Devices, Fields: in.Fields, Window: window,

@@ -115,8 +115,7 @@ func (f *fakeReader) Latest(_ context.Context, q telemetry.RangeQuery) ([]teleme
 	}), nil
 }
 
-// Aggregate knows mean, count and max, which is enough to tell that the query
-// arrives as it was meant.
+// Aggregate folds what lies in each window.
 func (f *fakeReader) Aggregate(_ context.Context, q telemetry.AggregateQuery) ([]telemetry.Bucket, error) {
 	fields, err := q.Resolve(f.schema)
 	if err != nil {
@@ -166,8 +165,16 @@ func fold(readings []telemetry.Reading, field *devices.Field, fn telemetry.Func)
 		return sum / float64(len(nums)), true
 	case telemetry.Max:
 		return slices.Max(nums), true
+	case telemetry.Min:
+		return slices.Min(nums), true
 	case telemetry.Count:
 		return float64(len(nums)), true
+	case telemetry.Sum:
+		return sum, true
+	case telemetry.First:
+		return nums[0], true
+	case telemetry.Last:
+		return nums[len(nums)-1], true
 	}
 	panic(fmt.Sprintf("the fake does not know %s", fn))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/fleet"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
@@ -44,7 +45,13 @@ type server struct {
 // start serves until the test ends. The changes are made to the options before.
 func start(t *testing.T, change ...func(*Options)) *server {
 	t.Helper()
-	s := prepare(t)
+	return startWith(t, func(*API) {}, change...)
+}
+
+// startWith is start with more routes.
+func startWith(t *testing.T, route func(*API), change ...func(*Options)) *server {
+	t.Helper()
+	s := harness(t)
 	opts := s.options()
 	for _, c := range change {
 		c(&opts)
@@ -53,6 +60,7 @@ func start(t *testing.T, change ...func(*Options)) *server {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
+	route(api)
 	s.api = api
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -76,8 +84,8 @@ func start(t *testing.T, change ...func(*Options)) *server {
 	return s
 }
 
-// prepare opens the stores.
-func prepare(t *testing.T) *server {
+// harness opens the stores.
+func harness(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
 	now := func() time.Time { return clock }
@@ -114,6 +122,9 @@ func (s *server) options() Options {
 		Log:      slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registry: s.registry, Credentials: s.registry, Telemetry: s.readings, Results: s.ledger, Events: s.ledger,
 		Quarantine: s.quarantine, Jobs: s.jobs, Health: s.health, Ingest: fakeIngest{}, OnDeviceChanged: s.changed.call,
+		Batteries: s.ledger, Stations: s.ledger, Buildings: s.ledger, Money: s.money(),
+		BatteryChanges: s.registry, ResultChanges: s.ledger,
+		Book: fleet.NewBatteryBook(s.ledger, s.registry, batteryRules()),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "fleetwatt_up 1\n")

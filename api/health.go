@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 )
@@ -55,7 +57,7 @@ type Partial struct {
 
 func (a *API) routeHealth() {
 	add(a, operation{
-		id: "get-battery-health", method: http.MethodGet, path: "/batteries/{id}/health", tag: "batteries",
+		right: access.Read, id: "get-battery-health", method: http.MethodGet, path: "/batteries/{id}/health", tag: "batteries",
 		summary: "Capacity, state of health and every measurement of them", errors: []int{http.StatusNotFound},
 	}, a.batteryHealth)
 }
@@ -76,7 +78,7 @@ func viewHealth(b devices.Battery, measured []battery.Capacity) BatteryHealth {
 	h := battery.Assess(measured, b.RatedCapacityAh)
 	view := BatteryHealth{
 		Battery: b.ID, Status: string(h.Status), Reason: h.Reason, Method: string(h.Method), Version: h.Version,
-		CapacityAh: h.CapacityAh, StdErrAh: h.StdErrAh, RatedCapacityAh: h.RatedCapacityAh, SoHPct: h.SoHPct,
+		CapacityAh: figuresOf(h.CapacityAh), StdErrAh: figuresOf(h.StdErrAh), RatedCapacityAh: h.RatedCapacityAh, SoHPct: figuresOf(h.SoHPct),
 		MeasuredAt: (*Time)(h.MeasuredAt), Measurements: h.Measurements,
 		Cycles: []Cycle{}, Partials: []Partial{},
 	}
@@ -97,13 +99,31 @@ func viewHealth(b devices.Battery, measured []battery.Capacity) BatteryHealth {
 func viewCapacity(c battery.Capacity, ratedAh float64) Partial {
 	p := Partial{
 		From: Time(c.From), To: Time(c.To), Method: string(c.Method),
-		CapacityAh: c.CapacityAh, StdErrAh: c.StdErrAh, ChargeAh: c.ChargeAh, EnergyWh: c.EnergyWh,
-		SoCFromPct: c.SoCFrom, SoCToPct: c.SoCTo, MeanCurrentA: c.MeanCurrentA, TemperatureC: c.TemperatureC,
-		Samples: c.Samples, MaxGapSeconds: c.MaxGapSeconds,
+		CapacityAh: figures(c.CapacityAh), StdErrAh: figures(c.StdErrAh), ChargeAh: figures(c.ChargeAh), EnergyWh: figures(c.EnergyWh),
+		SoCFromPct: figuresOf(c.SoCFrom), SoCToPct: figuresOf(c.SoCTo), MeanCurrentA: figures(c.MeanCurrentA), TemperatureC: figuresOf(c.TemperatureC),
+		Samples: c.Samples, MaxGapSeconds: figures(c.MaxGapSeconds),
 	}
 	if ratedAh > 0 && c.Method != battery.DischargeToRest {
-		soh := c.CapacityAh / ratedAh * 100
+		soh := figures(c.CapacityAh / ratedAh * 100)
 		p.SoHPct = &soh
 	}
 	return p
+}
+
+// figures is v to the seven digits that measurements are kept to: what more they
+// show comes from how they are kept.
+func figures(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 7, 64), 64)
+	if err != nil { // impossible: it was a number
+		return v
+	}
+	return r
+}
+
+func figuresOf(v *float64) *float64 {
+	if v == nil {
+		return nil
+	}
+	r := figures(*v)
+	return &r
 }

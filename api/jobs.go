@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
@@ -59,15 +60,15 @@ type triggerOutput struct {
 
 func (a *API) routeJobs() {
 	add(a, operation{
-		id: "list-jobs", method: http.MethodGet, path: "/jobs", tag: "jobs",
+		right: access.Operate, id: "list-jobs", method: http.MethodGet, path: "/jobs", tag: "jobs",
 		summary: "Jobs, their schedules and last runs",
 	}, a.jobs)
 	add(a, operation{
-		id: "list-job-runs", method: http.MethodGet, path: "/jobs/{name}/runs", tag: "jobs",
+		right: access.Operate, id: "list-job-runs", method: http.MethodGet, path: "/jobs/{name}/runs", tag: "jobs",
 		summary: "Runs of a job, newest first", errors: []int{http.StatusNotFound},
 	}, a.runs)
 	add(a, operation{
-		id: "run-job", method: http.MethodPost, path: "/jobs/{name}/run", tag: "jobs",
+		right: access.Operate, id: "run-job", method: http.MethodPost, path: "/jobs/{name}/run", tag: "jobs",
 		summary: "Run a job now",
 		notes:   "202 while the run goes on; with wait, 200 when it has ended, whether well or not: see status and error.",
 		status:  http.StatusAccepted, patient: true,

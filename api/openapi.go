@@ -4,8 +4,12 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fleetwatt/fleetwatt/api/access"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
 )
 
 const prefix = "/api/v1"
@@ -17,7 +21,6 @@ func humaConfig(version string) huma.Config {
 	config := huma.DefaultConfig("fleetwatt", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil // no $schema property in answers
-	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{trimValues}
 	config.Info.Description = "Telemetry of swap stations, batteries and buildings, and what follows from it. " +
 		"Times are RFC 3339 in UTC, intervals are half-open, errors are RFC 9457 problems."
@@ -34,23 +37,37 @@ type operation struct {
 	path    string // below /api/v1, or absolute where public
 	tag     string
 	summary string
-	notes   string // what a caller must know beyond the summary
-	status  int    // of success; 0: 200, or 204 without a body
-	errors  []int  // beyond 401, 422 and 500
-	public  bool   // answers without the admin key
-	patient bool   // may outlast the request timeout
+	notes   string       // what a caller must know beyond the summary
+	status  int          // of success; 0: 200, or 204 without a body
+	errors  []int        // beyond 401, 403, 422, 429, 500 and 503
+	public  bool         // answers without a key
+	right   access.Right // what a caller needs; nothing: to be an administrator
+	patient bool         // may outlast the request timeout
+	file    bool         // takes a body of up to maxImport
+
+	parameters []*huma.Param              // beyond those of the input
+	content    map[string]*huma.MediaType // of success; nil: as the output says
 }
+
+// What permit reads of an operation; the document does not have it.
+const (
+	metaPublic = "public"
+	metaRight  = "right"
+)
 
 // add registers an operation: it bounds the handler's time and turns its error
 // into a problem.
 func add[I, O any](a *API, op operation, handler func(context.Context, *I) (*O, error)) {
+	if op.file {
+		a.imports = append(a.imports, strings.Split(prefix+op.path, "/"))
+	}
 	huma.Register(a.huma, op.huma(), func(ctx context.Context, in *I) (*O, error) {
 		if !op.patient {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, a.opts.RequestTimeout)
 			defer cancel()
 		}
-		out, err := handler(ctx, in)
+		out, err := handler(registry.WithActor(ctx, access.From(ctx).Name), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}
@@ -62,13 +79,24 @@ func (op operation) huma() huma.Operation {
 	out := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.notes, DefaultStatus: op.status,
-		MaxBodyBytes: maxBody + 1, // the server's own limit answers first
-		Errors:       slices.Clone(op.errors),
+		MaxBodyBytes: maxBody + 1,                                                     // the server's own limit answers first
+		Errors:       append(slices.Clone(op.errors), http.StatusUnprocessableEntity), // of unknown parameters
+		Parameters:   op.parameters,
 	}
+	if op.file {
+		out.MaxBodyBytes = maxImport + 1
+	}
+	if op.method == http.MethodPost && !op.public {
+		out.Parameters = append(slices.Clone(out.Parameters), keyParameter())
+	}
+	if op.content != nil {
+		out.Responses = map[string]*huma.Response{"200": {Content: op.content}}
+	}
+	out.Metadata = map[string]any{metaPublic: op.public, metaRight: op.right}
 	if !op.public {
 		out.Path = prefix + op.path
 		out.Security = []map[string][]string{{securityScheme: {}}}
-		out.Errors = append(out.Errors, http.StatusUnauthorized, http.StatusServiceUnavailable)
+		out.Errors = append(out.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable)
 	}
 	return out
 }

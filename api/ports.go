@@ -26,14 +26,26 @@ var (
 )
 
 // Registry is who exists. Lists are ordered by id and come with how many items
-// the filter selects. Errors: registry.ErrNotFound, ErrExists, ErrConflict and
-// *registry.Invalid, in words fit for a client.
+// the filter selects. Errors: registry.ErrNotFound, ErrExists, ErrConflict,
+// ErrVersion and *registry.Invalid, in words fit for a client; and
+// registry.ErrUnavailable.
 type Registry interface {
 	OwnerRegistry
 	SiteRegistry
 	StationRegistry
 	BatteryRegistry
 	BuildingRegistry
+	History
+	Answers
+	Bulk
+}
+
+// History is what the registry was before.
+type History interface {
+	// Changes returns a page of the audit log, the newest first.
+	Changes(context.Context, registry.ChangeFilter) ([]registry.Change, int, error)
+	// Ownerships returns who owned what, by kind, id and time.
+	Ownerships(context.Context, registry.OwnershipFilter) ([]registry.Ownership, error)
 }
 
 // OwnerRegistry keeps owners.
@@ -42,6 +54,8 @@ type OwnerRegistry interface {
 	GetOwner(ctx context.Context, id string) (devices.Owner, error)
 	ListOwners(context.Context, registry.Filter) ([]devices.Owner, int, error)
 	UpdateOwner(ctx context.Context, id string, p registry.OwnerPatch) (devices.Owner, error)
+	DeleteOwner(ctx context.Context, id string, version int64) (devices.Owner, error)
+	RestoreOwner(ctx context.Context, id string, version int64) (devices.Owner, error)
 }
 
 // SiteRegistry keeps sites.
@@ -50,6 +64,8 @@ type SiteRegistry interface {
 	GetSite(ctx context.Context, id string) (devices.Site, error)
 	ListSites(context.Context, registry.Filter) ([]devices.Site, int, error)
 	UpdateSite(ctx context.Context, id string, p registry.SitePatch) (devices.Site, error)
+	DeleteSite(ctx context.Context, id string, version int64) (devices.Site, error)
+	RestoreSite(ctx context.Context, id string, version int64) (devices.Site, error)
 }
 
 // StationRegistry keeps stations.
@@ -58,6 +74,8 @@ type StationRegistry interface {
 	GetStation(ctx context.Context, id string) (devices.Station, error)
 	ListStations(context.Context, registry.Filter) ([]devices.Station, int, error)
 	UpdateStation(ctx context.Context, id string, p registry.StationPatch) (devices.Station, error)
+	DeleteStation(ctx context.Context, id string, version int64) (devices.Station, error)
+	RestoreStation(ctx context.Context, id string, version int64) (devices.Station, error)
 }
 
 // BatteryRegistry keeps batteries.
@@ -66,6 +84,8 @@ type BatteryRegistry interface {
 	GetBattery(ctx context.Context, id string) (devices.Battery, error)
 	ListBatteries(context.Context, registry.Filter) ([]devices.Battery, int, error)
 	UpdateBattery(ctx context.Context, id string, p registry.BatteryPatch) (devices.Battery, error)
+	DeleteBattery(ctx context.Context, id string, version int64) (devices.Battery, error)
+	RestoreBattery(ctx context.Context, id string, version int64) (devices.Battery, error)
 }
 
 // BuildingRegistry keeps buildings.
@@ -74,6 +94,8 @@ type BuildingRegistry interface {
 	GetBuilding(ctx context.Context, id string) (devices.Building, error)
 	ListBuildings(context.Context, registry.Filter) ([]devices.Building, int, error)
 	UpdateBuilding(ctx context.Context, id string, p registry.BuildingPatch) (devices.Building, error)
+	DeleteBuilding(ctx context.Context, id string, version int64) (devices.Building, error)
+	RestoreBuilding(ctx context.Context, id string, version int64) (devices.Building, error)
 }
 
 // Credentials are what devices sign in with.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/ingest/presence"
 )
@@ -43,13 +44,13 @@ func (a *API) routePresence() {
 		return
 	}
 	add(a, operation{
-		id: "list-presence", method: http.MethodGet, path: "/presence", tag: "ingest",
+		right: access.Read, id: "list-presence", method: http.MethodGet, path: "/presence", tag: "ingest",
 		summary: "Which devices are there, by kind and id",
 		notes:   "All that are registered or were heard. State is by time of receipt: a device whose clock is wrong is there nonetheless.",
 	}, a.listPresence)
 	for _, kind := range devices.Kinds() {
 		add(a, operation{
-			id: "get-" + string(kind) + "-presence", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/presence", tag: kind.Plural(),
+			right: access.Read, id: "get-" + string(kind) + "-presence", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/presence", tag: kind.Plural(),
 			summary: "Whether it is there, and how its clock is", errors: []int{http.StatusNotFound},
 		}, func(ctx context.Context, in *DevicePath) (*itemOutput[DevicePresence], error) {
 			ref := devices.Ref{Kind: kind, ID: in.ID}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
 
@@ -34,7 +35,7 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 		return status
 	case errors.As(err, &invalid):
 		return unprocessable(invalid.Problems)
-	case errors.Is(err, registry.ErrNotFound), errors.Is(err, quarantine.ErrNotFound), errors.Is(err, ErrUnknownJob):
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, quarantine.ErrNotFound), errors.Is(err, ErrUnknownJob), errors.Is(err, ledger.ErrNoSheet):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, registry.ErrExists), errors.Is(err, registry.ErrConflict), errors.Is(err, ErrJobRunning), errors.Is(err, ErrNotReplayable):
 		return huma.Error409Conflict(err.Error())
@@ -45,6 +46,11 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 	case errors.Is(err, telemetry.ErrUnavailable):
 		a.opts.Log.WarnContext(ctx, "store unavailable", "operation", operation, "err", err)
 		return unavailable("the store can't be reached; try again", retryAfter(err))
+	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, ledger.ErrUnavailable):
+		a.opts.Log.WarnContext(ctx, "database unavailable", "operation", operation, "err", err)
+		return unavailable("the database can't be reached; try again", retryAfter(err))
+	case errors.Is(err, registry.ErrVersion):
+		return huma.Error412PreconditionFailed(err.Error())
 	case errors.Is(err, telemetry.ErrClosed), errors.Is(err, context.Canceled):
 		return unavailable("the server is stopping", time.Second)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -72,14 +78,16 @@ func unprocessable(problems []registry.Problem) huma.StatusError {
 
 // unavailable is a 503 that says when to come back.
 func unavailable(detail string, after time.Duration) huma.StatusError {
-	seconds := max(1, int(math.Ceil(after.Seconds())))
 	return &retryable{
 		ErrorModel: huma.ErrorModel{
 			Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable), Detail: detail,
 		},
-		headers: http.Header{fiber.HeaderRetryAfter: {strconv.Itoa(seconds)}},
+		headers: http.Header{fiber.HeaderRetryAfter: {seconds(after)}},
 	}
 }
+
+// seconds is a wait as the header Retry-After has it.
+func seconds(wait time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))) }
 
 // retryable is a problem with the Retry-After header.
 type retryable struct {
@@ -130,7 +138,7 @@ func refusal(status int) string {
 	case http.StatusMethodNotAllowed:
 		return "the route does not have this method; see the Allow header"
 	case http.StatusRequestEntityTooLarge:
-		return fmt.Sprintf("the body is larger than %d bytes", maxBody)
+		return fmt.Sprintf("the body is larger than %d bytes, or %d of a file that is imported; such a file may be gzip", maxBody, maxImport)
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return "the request's headers are too large"
 	case http.StatusRequestTimeout:
@@ -161,7 +169,11 @@ func trimValues(_ huma.Context, _ string, v any) (any, error) {
 	}
 	for _, d := range model.Errors {
 		switch value := d.Value.(type) {
-		case nil, bool, int64, uint64, float64:
+		case nil, bool, int64, uint64:
+		case float64:
+			if math.IsNaN(value) || math.IsInf(value, 0) {
+				d.Value = nil // JSON has no such number
+			}
 		case string:
 			if len(value) > maxEcho || d.Location == "body" {
 				d.Value = nil

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
@@ -89,38 +90,38 @@ type accountingOutput struct{ Body Accounting }
 
 func (a *API) routeQuarantine() {
 	add(a, operation{
-		id: "list-quarantine", method: http.MethodGet, path: "/quarantine", tag: "ingest",
+		right: access.Operate, id: "list-quarantine", method: http.MethodGet, path: "/quarantine", tag: "ingest",
 		summary: "Records that could not be stored, newest first",
 		notes:   "Long payloads are cut; get the entry for all of it.",
 	}, a.quarantined)
 	add(a, operation{
-		id: "purge-quarantine", method: http.MethodDelete, path: "/quarantine", tag: "ingest", patient: true,
+		right: access.Operate, id: "purge-quarantine", method: http.MethodDelete, path: "/quarantine", tag: "ingest", patient: true,
 		summary: "Drop entries by filter and size", status: http.StatusOK,
 	}, a.purgeQuarantine)
 	add(a, operation{
-		id: "count-quarantine", method: http.MethodGet, path: "/quarantine/counts", tag: "ingest",
+		right: access.Operate, id: "count-quarantine", method: http.MethodGet, path: "/quarantine/counts", tag: "ingest",
 		summary: "Number of entries by reason",
 	}, a.quarantineCounts)
 	add(a, operation{
-		id: "get-quarantined", method: http.MethodGet, path: "/quarantine/{id}", tag: "ingest",
+		right: access.Operate, id: "get-quarantined", method: http.MethodGet, path: "/quarantine/{id}", tag: "ingest",
 		summary: "One entry with its whole payload", errors: []int{http.StatusNotFound},
 	}, a.quarantineEntry)
 	add(a, operation{
-		id: "delete-quarantined", method: http.MethodDelete, path: "/quarantine/{id}", tag: "ingest",
+		right: access.Operate, id: "delete-quarantined", method: http.MethodDelete, path: "/quarantine/{id}", tag: "ingest",
 		summary: "Drop an entry", errors: []int{http.StatusNotFound},
 	}, a.dropQuarantined)
 	add(a, operation{
-		id: "replay-quarantined", method: http.MethodPost, path: "/quarantine/{id}/replay", tag: "ingest",
+		right: access.Operate, id: "replay-quarantined", method: http.MethodPost, path: "/quarantine/{id}/replay", tag: "ingest",
 		summary: "Take an entry in again, after its cause was mended", errors: []int{http.StatusNotFound, http.StatusConflict},
 		notes: "The entry is dropped; what still can't be stored is a new entry. Whether its sender may speak for the device is asked again. A foreign_device entry can't be replayed, nor one whose sender is not known.",
 	}, a.replayQuarantined)
 	add(a, operation{
-		id: "replay-quarantine", method: http.MethodPost, path: "/quarantine/replay", tag: "ingest",
+		right: access.Operate, id: "replay-quarantine", method: http.MethodPost, path: "/quarantine/replay", tag: "ingest",
 		summary: "Take entries in again, the oldest first",
 		notes:   "At most 1,000 at a time: go on with after and through of the answer. foreign_device entries are left alone.",
 	}, a.replayQuarantine)
 	add(a, operation{
-		id: "get-ingest", method: http.MethodGet, path: "/ingest", tag: "ingest",
+		right: access.Operate, id: "get-ingest", method: http.MethodGet, path: "/ingest", tag: "ingest",
 		summary: "What arrived since the process started, and what became of it",
 		notes:   "received = stored + duplicate + quarantined + pending, at every instant.",
 	}, func(context.Context, *struct{}) (*accountingOutput, error) {

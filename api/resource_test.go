@@ -18,8 +18,6 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 )
 
-type object = map[string]any
-
 func TestResourcesFromCreateToPatch(t *testing.T) {
 	const at = "2026-03-02T12:00:00.000Z"
 	for _, tt := range []struct {
@@ -73,6 +71,7 @@ func TestResourcesFromCreateToPatch(t *testing.T) {
 			}
 			var got object
 			created.into(t, &got)
+			tt.want["version"] = 1.0
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("created (-want +got):\n%s", diff)
 			}
@@ -88,6 +87,7 @@ func TestResourcesFromCreateToPatch(t *testing.T) {
 					delete(tt.want, k)
 				}
 			}
+			tt.want["version"] = 2.0
 			if diff := cmp.Diff(tt.want, must[object](s, http.StatusOK, http.MethodPatch, self, tt.patch)); diff != "" {
 				t.Errorf("patched (-want +got):\n%s", diff)
 			}
@@ -112,6 +112,7 @@ func TestBadBodiesNameTheProperty(t *testing.T) {
 	s := start(t)
 	s.must("battery", `{"id":"B1","rated_voltage_v":48}`)
 	s.must("site", `{"id":"s1","name":"Site","time_zone":"UTC","latitude":1,"longitude":2}`)
+	s.changed.taken() // what making them had computed
 	for _, tt := range []struct {
 		name, method, path, body string
 		status                   int
@@ -156,6 +157,9 @@ func TestRatingsAreComputedAnew(t *testing.T) {
 	s := start(t)
 	s.must("battery", `{"id":"B1"}`)
 	b1 := []devices.Ref{{Kind: devices.KindBattery, ID: "B1"}}
+	if diff := cmp.Diff(b1, s.changed.taken()); diff != "" { // it may have sent data before
+		t.Errorf("registered (-want +got):\n%s", diff)
+	}
 	for _, tt := range []struct {
 		body string
 		want []devices.Ref
@@ -164,6 +168,8 @@ func TestRatingsAreComputedAnew(t *testing.T) {
 		{`{"rated_capacity_ah":50}`, b1}, // repeated after an error, perhaps
 		{`{"cutoff_voltage_v":40}`, b1},
 		{`{"rated_voltage_v":48}`, b1},
+		{`{"chemistry":"NMC"}`, b1},
+		{`{"commissioned":"2025-03-01T00:00:00Z"}`, b1},
 		{`{"name":"x","serial":"y"}`, nil},
 		{`{}`, nil},
 	} {
@@ -314,6 +320,7 @@ func TestListOfBatteriesAsksOnce(t *testing.T) {
 	s := start(t, func(o *Options) {
 		results.Results, o.Results = o.Results, &results
 		reg.Registry, o.Registry = o.Registry, &reg
+		o.BatteryChanges, o.ResultChanges = nil, nil // nothing is remembered
 	})
 	for i := range 20 {
 		s.must("battery", fmt.Sprintf(`{"id":"B%02d"}`, i))

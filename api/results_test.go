@@ -13,6 +13,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 )
@@ -57,10 +58,12 @@ func (s *server) capacities(id string) {
 	rest.Method, rest.From, rest.To, rest.CapacityAh = battery.DischargeToRest, at(5*time.Hour), at(6*time.Hour), 0.9
 	second := first
 	second.From, second.To, second.CapacityAh = at(25*time.Hour), at(26*time.Hour), 1.5
-	s.commit(ledger.Changes{Capacities: []ledger.CapacityDay{
-		{DeviceDay: telemetry.DeviceDay{Kind: devices.KindBattery, Device: id, Day: day}, Found: []battery.Capacity{first, window, rest}},
-		{DeviceDay: telemetry.DeviceDay{Kind: devices.KindBattery, Device: id, Day: day + 1}, Found: []battery.Capacity{second}},
-	}})
+	x := dossier.New(id)
+	x.Newest = []battery.Capacity{first, window, rest, second}
+	s.commit(ledger.Changes{Parts: []ledger.Part{ledger.BatteryResults{{Device: id, State: x.Append(nil), Days: []dossier.Day{
+		{Day: day, Readings: 1, Found: dossier.Found{Capacities: []battery.Capacity{first, window, rest}}},
+		{Day: day + 1, Readings: 1, Found: dossier.Found{Capacities: []battery.Capacity{second}}},
+	}}}}})
 }
 
 const goldenHealth = `{
@@ -333,7 +336,7 @@ func TestFleetSummary(t *testing.T) {
 		Batteries: StatusCounts{Total: 5, Active: 3, Unclaimed: 1, Retired: 1},
 		Buildings: StatusCounts{Total: 1, Unclaimed: 1},
 		SoH:       SoHSpread{Count: 3, Unknown: 1, MinPct: ptr(25.0), MedianPct: ptr(50.0), MaxPct: ptr(75.0)},
-		Ingest:    fakeIngest{}.Accounting(),
+		Ingest:    ptr(fakeIngest{}.Accounting()),
 		Telemetry: &Extent{From: Time(at(-240 * time.Hour)), To: Time(at(48 * time.Hour))},
 	}
 	if diff := cmp.Diff(want, must[FleetSummary](s, http.StatusOK, http.MethodGet, "/api/v1/fleet/summary", "")); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/rollup"
@@ -45,7 +46,7 @@ type rollupsOutput struct{ Body items[Rollup] }
 
 func (a *API) routeRollups(kind devices.Kind) {
 	add(a, operation{
-		id: "get-" + string(kind) + "-rollups", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/rollups", tag: kind.Plural(),
+		right: access.Read, id: "get-" + string(kind) + "-rollups", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/rollups", tag: kind.Plural(),
 		summary: "Hours or days: means over time, extremes, consumption",
 		notes:   "As the jobs computed them last; buckets that start in [from, to).",
 		errors:  []int{http.StatusNotFound},

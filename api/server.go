@@ -66,6 +66,9 @@ func (a *API) Shutdown(ctx context.Context) error {
 
 func (a *API) stop(ctx context.Context) error {
 	defer a.cancel()
+	if a.opts.Live != nil {
+		a.opts.Live.Close() // streams don't end by themselves
+	}
 	a.mu.Lock()
 	a.closed = true
 	ln := a.listener

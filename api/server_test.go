@@ -54,7 +54,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 func TestShutdownBeforeServe(t *testing.T) {
-	api, err := New(prepare(t).options())
+	api, err := New(harness(t).options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestShutdownBeforeServe(t *testing.T) {
 
 // Whichever of the two comes first, Serve returns.
 func TestShutdownWhileServeStarts(t *testing.T) {
-	opts := prepare(t).options()
+	opts := harness(t).options()
 	for range 8 {
 		api, err := New(opts)
 		if err != nil {
@@ -98,7 +98,7 @@ func TestShutdownWhileServeStarts(t *testing.T) {
 }
 
 func TestListenReportsATakenPort(t *testing.T) {
-	api, err := New(prepare(t).options())
+	api, err := New(harness(t).options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestShutdownWaitsForRequests(t *testing.T) {
 }
 
 func TestShutdownCutsOffAtItsDeadline(t *testing.T) {
-	s := prepare(t)
+	s := harness(t)
 	api, err := New(s.options())
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,8 @@ func (a *API) routeStations() {
 	r := resource[devices.Station, registry.StationPatch, Station, NewStation, StationPatch]{
 		one: "station", many: devices.KindStation.Plural(),
 		create: reg.CreateStation, get: reg.GetStation, list: reg.ListStations, update: reg.UpdateStation,
+		remove: reg.DeleteStation, restore: reg.RestoreStation, gone: a.signsOut(devices.KindStation),
+		at: func(p registry.StationPatch, version int64) registry.StationPatch { p.Version = version; return p },
 		id: func(s devices.Station) string { return s.ID },
 		views: viewsOf(a, devices.KindStation, func(s devices.Station, days map[string]telemetry.Window) Station {
 			return Station{AssetView: viewAsset(s.Asset, days), Slots: s.Slots}
@@ -67,6 +69,8 @@ func (a *API) routeBuildings() {
 	r := resource[devices.Building, registry.BuildingPatch, Building, NewBuilding, BuildingPatch]{
 		one: "building", many: devices.KindBuilding.Plural(),
 		create: reg.CreateBuilding, get: reg.GetBuilding, list: reg.ListBuildings, update: reg.UpdateBuilding,
+		remove: reg.DeleteBuilding, restore: reg.RestoreBuilding, gone: a.signsOut(devices.KindBuilding),
+		at: func(p registry.BuildingPatch, version int64) registry.BuildingPatch { p.Version = version; return p },
 		id: func(b devices.Building) string { return b.ID },
 		views: viewsOf(a, devices.KindBuilding, func(b devices.Building, days map[string]telemetry.Window) Building {
 			return Building{AssetView: viewAsset(b.Asset, days), FloorAreaM2: b.FloorAreaM2}
@@ -79,6 +83,7 @@ func (a *API) routeBuildings() {
 			patch := registry.BuildingPatch{AssetPatch: p.merge(&m), FloorAreaM2: keep(&m, "floor_area_m2", p.FloorAreaM2)}
 			return patch, m.err()
 		},
+		changed: a.areaChanged,
 	}
 	listRoute(a, r, (*devicesInput).narrow)
 	r.route(a)

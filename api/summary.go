@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
-	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
 // FleetSummary is the fleet at a glance.
@@ -19,7 +20,7 @@ type FleetSummary struct {
 	Batteries StatusCounts `json:"batteries"`
 	Buildings StatusCounts `json:"buildings"`
 	SoH       SoHSpread    `json:"soh"`
-	Ingest    Accounting   `json:"ingest"`
+	Ingest    *Accounting  `json:"ingest,omitempty" doc:"of the whole server, for who sees all of it"`
 	Telemetry *Extent      `json:"telemetry,omitempty" doc:"the days with data of the whole fleet; absent without any"`
 }
 
@@ -42,21 +43,24 @@ type SoHSpread struct {
 
 func (a *API) routeFleet() {
 	add(a, operation{
-		id: "get-fleet-summary", method: http.MethodGet, path: "/fleet/summary", tag: "fleet",
+		right: access.Read, id: "get-fleet-summary", method: http.MethodGet, path: "/fleet/summary", tag: "fleet",
 		summary: "Counts, health, accounting and extent of the whole fleet",
 	}, a.summary)
 }
 
 func (a *API) summary(ctx context.Context, _ *struct{}) (*itemOutput[FleetSummary], error) {
 	reg := a.opts.Registry
-	out := FleetSummary{Ingest: a.opts.Ingest.Accounting()}
-	batteries, _, err := reg.ListBatteries(ctx, registry.Filter{})
+	var out FleetSummary
+	if access.From(ctx).SeesAll() {
+		accounting := a.opts.Ingest.Accounting()
+		out.Ingest = &accounting
+	}
+	part, err := a.fleet.part(ctx, registry.Filter{})
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range batteries {
-		out.Batteries.count(b.Status)
-	}
+	batteries := part.sum()
+	out.Batteries, out.SoH = batteries.statuses, batteries.soh
 	stations, _, err := reg.ListStations(ctx, registry.Filter{})
 	if err != nil {
 		return nil, err
@@ -77,12 +81,7 @@ func (a *API) summary(ctx context.Context, _ *struct{}) (*itemOutput[FleetSummar
 	if _, out.Sites, err = reg.ListSites(ctx, registry.Filter{Limit: 1}); err != nil {
 		return nil, err
 	}
-	measured, err := a.opts.Results.LatestCapacities(ctx, devices.KindBattery)
-	if err != nil {
-		return nil, fmt.Errorf("read latest capacities: %w", err)
-	}
-	out.SoH = spread(batteries, measured)
-	if out.Telemetry, err = a.fleetExtent(ctx); err != nil {
+	if out.Telemetry, err = a.fleetExtent(ctx, batteries.extent); err != nil {
 		return nil, err
 	}
 	return &itemOutput[FleetSummary]{Body: out}, nil
@@ -100,15 +99,39 @@ func (c *StatusCounts) count(s devices.Status) {
 	}
 }
 
-func spread(batteries []devices.Battery, measured map[string][]battery.Capacity) SoHSpread {
+// batterySum are the batteries of a part at a glance.
+type batterySum struct {
+	statuses StatusCounts
+	soh      SoHSpread
+	extent   *Extent
+}
+
+func (p fleetPart) sum() batterySum {
+	if !p.some {
+		return batterySum{}
+	}
+	question := fmt.Sprintf("sum %s %d", question(p.filter), p.spans.version())
+	return recall(p.snapshot, question, func() (batterySum, int) {
+		s := batterySum{soh: spread(p.batteries())}
+		for _, b := range p.batteries() {
+			s.statuses.count(b.Status)
+			if w, ok := p.spans.get(b.ID); ok {
+				s.extent = s.extent.with(w)
+			}
+		}
+		return s, 0
+	})
+}
+
+func spread(batteries []*known) SoHSpread {
 	var s SoHSpread
 	var known []float64
 	for _, b := range batteries {
 		if b.Status == devices.StatusRetired {
 			continue
 		}
-		if h := battery.Assess(measured[b.ID], b.RatedCapacityAh); h.SoHPct != nil {
-			known = append(known, *h.SoHPct)
+		if b.health.SoHPct != nil {
+			known = append(known, *b.health.SoHPct)
 		} else {
 			s.Unknown++
 		}
@@ -123,20 +146,27 @@ func spread(batteries []devices.Battery, measured map[string][]battery.Capacity)
 }
 
 // fleetExtent is from the first day with data of any device to the end of the
-// last; nil without data.
-func (a *API) fleetExtent(ctx context.Context) (*Extent, error) {
-	var whole *Extent
+// last; nil without data. That of the batteries is known.
+func (a *API) fleetExtent(ctx context.Context, whole *Extent) (*Extent, error) {
 	for _, kind := range devices.Kinds() {
+		if kind == devices.KindBattery {
+			continue
+		}
 		extents, err := a.extents(ctx, kind)
 		if err != nil {
 			return nil, err
 		}
 		for _, w := range extents {
-			if whole == nil {
-				whole = &Extent{From: Time(w.From), To: Time(w.To)}
-			}
-			whole.From, whole.To = min(whole.From, Time(w.From)), max(whole.To, Time(w.To))
+			whole = whole.with(w)
 		}
 	}
 	return whole, nil
+}
+
+// with is the extent that has w in it too; nil: there is none yet.
+func (e *Extent) with(w telemetry.Window) *Extent {
+	if e == nil {
+		return &Extent{From: Time(w.From), To: Time(w.To)}
+	}
+	return &Extent{From: min(e.From, Time(w.From)), To: max(e.To, Time(w.To))}
 }

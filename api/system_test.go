@@ -212,7 +212,7 @@ func TestCredentials(t *testing.T) {
 	}
 	refused(t, s.do(http.MethodPut, "/api/v1/batteries/B1/credential", `{"username":"north"}`), http.StatusConflict)
 	refused(t, s.do(http.MethodPut, "/api/v1/batteries/absent/credential", ""), http.StatusNotFound)
-	p := refused(t, s.do(http.MethodPut, path, `{"username":"a\u0000b"}`), http.StatusUnprocessableEntity)
+	p := refused(t, s.do(http.MethodPut, path, `{"username":"a\u0001b"}`), http.StatusUnprocessableEntity)
 	if diff := cmp.Diff([]string{"body.username"}, p.locations()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
@@ -67,13 +68,13 @@ type Telemetry struct {
 func (a *API) routeTelemetry(kind devices.Kind) {
 	name, path := string(kind), "/"+kind.Plural()+"/{id}"
 	add(a, operation{
-		id: "get-" + name + "-latest", method: http.MethodGet, path: path + "/latest", tag: kind.Plural(),
+		right: access.Read, id: "get-" + name + "-latest", method: http.MethodGet, path: path + "/latest", tag: kind.Plural(),
 		summary: "Newest value of each field", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *DevicePath) (*latestOutput, error) {
 		return a.latest(ctx, devices.Ref{Kind: kind, ID: in.ID})
 	})
 	add(a, operation{
-		id: "get-" + name + "-telemetry", method: http.MethodGet, path: path + "/telemetry", tag: kind.Plural(),
+		right: access.Read, id: "get-" + name + "-telemetry", method: http.MethodGet, path: path + "/telemetry", tag: kind.Plural(),
 		summary: "Readings, or their aggregates over windows of time",
 		notes: "Windows are multiples of every since 1970-01-01T00:00:00Z, so the first may start before from; " +
 			"only readings in [from, to) count. ts is the start of the window. With aggregate=delta a row also has " +

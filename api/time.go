@@ -46,3 +46,6 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 func (Time) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Description: "RFC 3339, UTC, milliseconds"}
 }
+
+// date is the UTC day of the instant.
+func (t Time) date() string { return time.UnixMilli(int64(t)).UTC().Format(time.DateOnly) }

@@ -9,19 +9,33 @@ type Owner struct {
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	Record
 }
+
+// Record is what the registry keeps of every entry beside its content.
+type Record struct {
+	Version   int64      `json:"version,omitempty"`    // 1, and one more with each change
+	DeletedAt *time.Time `json:"deleted_at,omitempty"` // nil: it is not deleted
+}
+
+// Entry is the record of whatever embeds it.
+func (r Record) Entry() Record { return r }
 
 // Site is a place where stations and buildings stand. TimeZone is an IANA name
 // and decides what a local day is there.
 type Site struct {
-	ID        string    `json:"id"`
-	OwnerID   string    `json:"owner_id,omitempty"`
-	Name      string    `json:"name"`
-	TimeZone  string    `json:"time_zone"`
-	Latitude  *float64  `json:"latitude,omitempty"`  // degrees north, −90…90
-	Longitude *float64  `json:"longitude,omitempty"` // degrees east, −180…180
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID        string   `json:"id"`
+	OwnerID   string   `json:"owner_id,omitempty"`
+	Name      string   `json:"name"`
+	TimeZone  string   `json:"time_zone"`
+	City      string   `json:"city,omitempty"`
+	Latitude  *float64 `json:"latitude,omitempty"`  // degrees north, −90…90
+	Longitude *float64 `json:"longitude,omitempty"` // degrees east, −180…180
+	// OwnerSince is since when the owner has had it; nil: from the beginning.
+	OwnerSince *time.Time `json:"owner_since,omitempty"`
+	CreatedAt  time.Time  `json:"created_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	Record
 }
 
 // Status says how far a device has come in the registry.
@@ -39,7 +53,8 @@ const (
 // Asset is what stations, batteries and buildings have in common.
 type Asset struct {
 	ID           string     `json:"id"`
-	OwnerID      string     `json:"owner_id,omitempty"` // empty: unclaimed
+	OwnerID      string     `json:"owner_id,omitempty"`    // empty: unclaimed
+	OwnerSince   *time.Time `json:"owner_since,omitempty"` // since when; nil: from the beginning
 	SiteID       string     `json:"site_id,omitempty"`
 	Name         string     `json:"name,omitempty"`
 	Serial       string     `json:"serial,omitempty"`
@@ -48,6 +63,7 @@ type Asset struct {
 	Commissioned *time.Time `json:"commissioned,omitempty"`
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`
+	Record
 }
 
 // Station is a battery-swap station.

@@ -10,26 +10,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
-// Job is one kind of computation.
+// Batch works out the results of devices that are read together. There is an
+// outcome for each, in their order. An error is of all of them: unless it is
+// telemetry.ErrUnavailable they are tried again one by one.
+type Batch func(ctx context.Context, work []Work) ([]Outcome, error)
+
+// Job is one kind of computation. It has Compute, Batch or Begin.
 type Job struct {
 	Name     string
 	Schedule string // five cron fields, UTC
 	// Compute works out the results of one device for the days, which ascend.
-	// It returns them with what it read; it saves nothing.
+	// It returns them with what it read; it saves nothing. Several devices are
+	// computed at once.
 	Compute func(ctx context.Context, ref devices.Ref, days []int64) (ledger.Changes, int, error)
+	// Batch does so for many devices, whose telemetry is read together; see Batch.
+	Batch Batch
+	// Begin makes the Batch of a run over so many devices, once it is known which
+	// days are due: what it reads is not older than their marks.
+	Begin func(ctx context.Context, devices int) (Batch, error)
 	// Kinds are the kinds of device it concerns.
 	Kinds []devices.Kind
-	// Spread is how many days before and after a day change with it.
-	Spread int64
+	// Spread is how many days before and after a day change with it; Before and
+	// After are further ones on one side.
+	Spread, Before, After int64
+	// Ended leaves days to a later run that have not ended; Today leaves out all
+	// others.
+	Ended, Today bool
+	// Gone says of an error that the device is not registered, or not any more:
+	// there is nothing to compute, and nothing to try again. nil: no error does.
+	Gone func(error) bool
+}
+
+// Work is one device and the days to compute for it.
+type Work struct {
+	Ref    devices.Ref
+	Days   []int64 // those marked and their neighbours, ascending
+	marked []telemetry.DeviceDay
+}
+
+// Outcome is what became of a Work.
+type Outcome struct {
+	Changes ledger.Changes
+	Rows    int // readings read
+	Err     error
 }
 
 // done is what a run has worked through.
@@ -47,54 +78,12 @@ func (d *done) err() error {
 	if len(d.failed) == 0 {
 		return nil
 	}
+	slices.SortFunc(d.failed, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	err := errors.Join(d.failed[:min(len(d.failed), maxReported)]...)
 	if n := len(d.failed) - maxReported; n > 0 {
 		err = fmt.Errorf("%w\nand %d more devices", err, n)
 	}
 	return err
-}
-
-// runOnce computes every day that was marked since the job's watermark, and
-// moves the watermark. A device that fails is marked again, so that it is tried
-// at the next run and holds up no other.
-func (j *Job) runOnce(ctx context.Context, results Results, marker Marker, log *slog.Logger) (done, error) {
-	var d done
-	mark, err := results.Watermark(ctx, j.Name)
-	if err != nil {
-		return d, fmt.Errorf("read watermark: %w", err)
-	}
-	dirty, upTo, err := results.Dirty(ctx, mark.Seq)
-	if err != nil {
-		return d, fmt.Errorf("read days to compute: %w", err)
-	}
-	for _, w := range j.work(dirty) {
-		if err := ctx.Err(); err != nil {
-			return d, err
-		}
-		rows, err := j.device(ctx, results, w)
-		d.rows += rows
-		d.devices++
-		d.cover(w.days)
-		if err == nil {
-			continue
-		}
-		if ctx.Err() != nil {
-			return d, ctx.Err()
-		}
-		if errors.Is(err, telemetry.ErrUnavailable) {
-			// The next device would fare no better, and the watermark has not moved.
-			return d, fmt.Errorf("%s: %w", w.ref, err)
-		}
-		log.Error("job failed for a device", "job", j.Name, "device", w.ref.String(), "err", err)
-		d.failed = append(d.failed, fmt.Errorf("%s: %w", w.ref, err))
-		if err := marker.MarkDirty(ctx, w.marked); err != nil {
-			return d, fmt.Errorf("mark %s for another try: %w", w.ref, err)
-		}
-	}
-	if err := results.Commit(ctx, ledger.Changes{Job: j.Name, Watermark: &ledger.Watermark{Seq: upTo}}); err != nil {
-		return d, fmt.Errorf("save watermark: %w", err)
-	}
-	return d, d.err()
 }
 
 func (d *done) cover(days []int64) {
@@ -107,50 +96,51 @@ func (d *done) cover(days []int64) {
 	d.window.To = max(d.window.To, w.To)
 }
 
-// device computes and saves one device; a panic is its error.
-func (j *Job) device(ctx context.Context, results Results, w work) (rows int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	changes, rows, err := j.Compute(ctx, w.ref, w.days)
-	if err != nil {
-		return rows, err
-	}
-	changes.Job, changes.Watermark = j.Name, nil
-	if err := results.Commit(ctx, changes); err != nil {
-		return rows, fmt.Errorf("save results: %w", err)
-	}
-	return rows, nil
-}
-
-// work is one device and the days to compute for it.
-type work struct {
-	ref    devices.Ref
-	marked []telemetry.DeviceDay // as they stood on the list
-	days   []int64               // those and their neighbours, ascending
-}
-
-// work groups the marked days by device; they come ordered by device.
-func (j *Job) work(dirty []ledger.DirtyDay) []work {
-	var all []work
+// work groups the marked days by device; they come ordered by device. Days that
+// have not ended by today are left out where the job leaves them to a later run,
+// and so are devices without any day left.
+func (j *Job) work(dirty []ledger.DirtyDay, today int64) []Work {
+	var all []Work
 	for _, d := range dirty {
 		if !slices.Contains(j.Kinds, d.Kind) {
 			continue
 		}
-		if n := len(all); n == 0 || all[n-1].ref != d.Ref() {
-			all = append(all, work{ref: d.Ref()})
+		if n := len(all); n == 0 || all[n-1].Ref != d.Ref() {
+			all = append(all, Work{Ref: d.Ref()})
 		}
 		w := &all[len(all)-1]
 		w.marked = append(w.marked, d.DeviceDay)
-		for day := d.Day - j.Spread; day <= d.Day+j.Spread; day++ {
-			w.days = append(w.days, day)
+		for day := d.Day - j.Spread - j.Before; day <= d.Day+j.Spread+j.After; day++ {
+			if j.Ended && day >= today || j.Today && day != today {
+				continue
+			}
+			w.Days = append(w.Days, day)
 		}
 	}
 	for i := range all {
-		slices.Sort(all[i].days)
-		all[i].days = slices.Compact(all[i].days)
+		slices.Sort(all[i].Days)
+		all[i].Days = slices.Compact(all[i].Days)
 	}
-	return all
+	return slices.DeleteFunc(all, func(w Work) bool { return len(w.Days) == 0 })
+}
+
+// What is computed and saved together at most.
+const (
+	batchDevices = 1000
+	batchDays    = 1000 // of all devices
+)
+
+// batches cuts the work into pieces, each of which is saved at once.
+func batches(all []Work) [][]Work {
+	var out [][]Work
+	for len(all) > 0 {
+		n, days := 0, 0
+		for n < min(len(all), batchDevices) && (n == 0 || days+len(all[n].Days) <= batchDays) {
+			days += len(all[n].Days)
+			n++
+		}
+		out = append(out, all[:n])
+		all = all[n:]
+	}
+	return out
 }

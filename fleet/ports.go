@@ -23,11 +23,19 @@ type Runs interface {
 type Results interface {
 	// Watermark is how far the job has come; zero before its first run.
 	Watermark(ctx context.Context, job string) (ledger.Watermark, error)
-	// Dirty returns the days marked after seq, ordered by device, and the seq
-	// to continue from.
-	Dirty(ctx context.Context, after int64) (days []ledger.DirtyDay, upTo int64, err error)
+	// DirtyOf returns those of the days in [fromDay, toDay) that were marked after
+	// seq for devices of the kinds, ordered by device, and the seq to continue
+	// from.
+	DirtyOf(ctx context.Context, after int64, kinds []devices.Kind, fromDay, toDay int64) (days []ledger.DirtyDay, upTo int64, err error)
 	// Commit saves results and, where given, the watermark, together.
 	Commit(ctx context.Context, c ledger.Changes) error
+}
+
+// Leader has one process at a time run a job.
+type Leader interface {
+	// Lead makes this process the one, until release is called, or returns
+	// ledger.ErrLedElsewhere. leading ends when it is so no longer.
+	Lead(ctx context.Context, job string) (leading context.Context, release func(), err error)
 }
 
 // Marker marks days whose results are out of date.

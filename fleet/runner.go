@@ -12,6 +12,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
@@ -29,19 +30,21 @@ const (
 	ByRequest  = "request"
 )
 
-// Options configure a runner. All but Logger are required.
+// Options configure a runner. All but Gone, Leader and Logger are required.
 type Options struct {
 	Jobs    []Job
 	Runs    Runs
 	Results Results
 	Marker  Marker
+	Gone    func(error) bool // of the jobs that have none of their own; see Job.Gone
+	Leader  Leader           // nil: no other process runs the jobs
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
 
 // Runner starts each job on its schedule (UTC), one run of a job at a time, and
-// records every run. A job that was due while the process was down runs at
-// start; how far it has to go back, its watermark says.
+// records every run. A job that was due while the process was down, or that never ran,
+// runs at start; how far it has to go back, its watermark says.
 type Runner struct {
 	opts  Options
 	jobs  []*scheduled
@@ -69,6 +72,9 @@ func NewRunner(opts Options) (*Runner, error) {
 		plan, err := cron.ParseStandard(j.Schedule)
 		if err != nil {
 			return nil, fmt.Errorf("schedule %q of job %s: %w", j.Schedule, j.Name, err)
+		}
+		if j.Gone == nil {
+			j.Gone = opts.Gone
 		}
 		s := &scheduled{Job: j, plan: plan, turn: make(chan struct{}, 1)}
 		s.turn <- struct{}{}
@@ -103,14 +109,16 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// missed reports whether a run was due between the job's last one and now.
+// missed reports whether a run was due between the job's last one and now. One
+// that never ran was: a process that is never up at its hour would never run it.
+// So was one whose last run was kept from its work, by whatever was not the job's.
 func (r *Runner) missed(ctx context.Context, s *scheduled) bool {
 	last, ok, err := r.opts.Runs.LastRun(ctx, s.Name)
 	if err != nil {
 		r.opts.Logger.Error("read the job's last run", "job", s.Name, "err", err)
 		return true
 	}
-	return ok && !s.plan.Next(last.Start.UTC()).After(r.opts.Now().UTC())
+	return !ok || last.Unfinished() || !s.plan.Next(last.Start.UTC()).After(r.opts.Now().UTC())
 }
 
 // start runs f on a goroutine that Run waits for; false once stopped.
@@ -128,16 +136,45 @@ func (r *Runner) start(f func()) bool {
 	return true
 }
 
-// tryRun runs the job unless it is running.
+// The pauses between two tries of a run that was kept from its work.
+const (
+	firstRetry = 5 * time.Second
+	maxRetry   = 5 * time.Minute
+)
+
+// tryRun runs the job unless it is running. Where the database is away, or the
+// process that leads the job dies over it, the run is tried again until the next
+// one is due.
 func (r *Runner) tryRun(s *scheduled, trigger string) {
+	next := s.plan.Next(r.opts.Now().UTC())
+	for pause := firstRetry; ; pause = min(2*pause, maxRetry) {
+		if !r.attempt(s, trigger) {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-r.ctx.Done():
+			return
+		}
+		// Meanwhile another process, or somebody by request, may have run it.
+		if !r.opts.Now().UTC().Before(next) || !r.missed(r.ctx, s) {
+			return
+		}
+	}
+}
+
+// attempt does one run, which is recorded and logged there, and reports whether
+// it may have to be done again.
+func (r *Runner) attempt(s *scheduled, trigger string) (again bool) {
 	select {
 	case <-s.turn:
 	default:
 		r.opts.Logger.Warn("job skipped: its last run has not ended", "job", s.Name)
-		return
+		return false
 	}
 	defer func() { s.turn <- struct{}{} }()
-	_, _ = r.run(r.ctx, s, trigger, func(ledger.Run) {}) // recorded and logged there
+	run, err := r.run(r.ctx, s, trigger, func(ledger.Run) {})
+	return r.ctx.Err() == nil && (err != nil || run.Unfinished())
 }
 
 // Trigger runs a job now. With wait it waits for its turn and for the end, and
@@ -206,6 +243,11 @@ func (r *Runner) triggered(ctx context.Context, s *scheduled, wait bool) (ledger
 // error says that there was no run; a run that failed says so itself.
 func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began func(ledger.Run)) (ledger.Run, error) {
 	run := ledger.Run{Job: s.Name, Trigger: trigger, Start: r.opts.Now().UTC()}
+	ctx, release, err := r.lead(ctx, s.Name)
+	if err != nil {
+		return run, err
+	}
+	defer release()
 	id, err := r.opts.Runs.BeginRun(ctx, s.Name, run.Start, trigger)
 	if err != nil {
 		r.opts.Logger.Error("begin job run", "job", s.Name, "err", err)
@@ -229,6 +271,24 @@ func (r *Runner) run(ctx context.Context, s *scheduled, trigger string, began fu
 	return run, nil
 }
 
+// lead makes this process the one that runs the job. That another one does so is
+// the other's business, and no trouble.
+func (r *Runner) lead(ctx context.Context, job string) (leading context.Context, release func(), err error) {
+	if r.opts.Leader == nil {
+		return ctx, func() {}, nil
+	}
+	leading, release, err = r.opts.Leader.Lead(ctx, job)
+	switch {
+	case errors.Is(err, ledger.ErrLedElsewhere):
+		r.opts.Logger.Debug("job skipped: another process runs it", "job", job)
+		return nil, nil, fmt.Errorf("%w in another process: %s", ErrRunning, job)
+	case err != nil:
+		r.opts.Logger.Error("lead job", "job", job, "err", err)
+		return nil, nil, err
+	}
+	return leading, release, nil
+}
+
 // once does the work of a run; a panic is its error, whatever set it off.
 func (r *Runner) once(ctx context.Context, s *scheduled) (d done, err error) {
 	defer func() {
@@ -236,7 +296,7 @@ func (r *Runner) once(ctx context.Context, s *scheduled) (d done, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return s.runOnce(ctx, r.opts.Results, r.opts.Marker, r.opts.Logger)
+	return s.runOnce(ctx, r.opts.Results, r.opts.Marker, r.opts.Logger, telemetry.DayOf(r.opts.Now().UnixMilli()))
 }
 
 // Scheduled is a job and when it runs next.

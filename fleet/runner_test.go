@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,12 +68,12 @@ func (m *memory) Watermark(_ context.Context, job string) (ledger.Watermark, err
 	return m.marks[job], nil
 }
 
-func (m *memory) Dirty(_ context.Context, after int64) ([]ledger.DirtyDay, int64, error) {
+func (m *memory) DirtyOf(_ context.Context, after int64, kinds []devices.Kind, from, to int64) ([]ledger.DirtyDay, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []ledger.DirtyDay
 	for _, d := range m.dirty {
-		if d.Seq > after {
+		if d.Seq > after && slices.Contains(kinds, d.Kind) && d.Day >= from && d.Day < to {
 			out = append(out, d)
 		}
 	}
@@ -137,8 +138,18 @@ func (a *asked) job(schedule string) Job {
 	}
 }
 
-// started runs a runner until the end of the test.
+// started runs a runner until the end of the test. Its job has run just before,
+// unless it has already.
 func started(t *testing.T, m *memory, j Job) *Runner {
+	t.Helper()
+	if _, ok, _ := m.LastRun(t.Context(), j.Name); !ok {
+		id, _ := m.BeginRun(t.Context(), j.Name, time.Now(), BySchedule)
+		_ = m.EndRun(t.Context(), id, ledger.RunResult{End: time.Now()})
+	}
+	return begun(t, m, j)
+}
+
+func begun(t *testing.T, m *memory, j Job) *Runner {
 	t.Helper()
 	r, err := NewRunner(Options{Jobs: []Job{j}, Runs: m, Results: m, Marker: m, Now: time.Now})
 	if err != nil {
@@ -267,9 +278,23 @@ func TestSchedule(t *testing.T) {
 		for _, run := range m.all() {
 			at = append(at, run.Trigger+" "+run.Start.UTC().Format("15:04"))
 		}
-		want := []string{"schedule 00:15", "schedule 00:30", "schedule 00:45", "schedule 01:00"}
+		want := []string{"schedule 00:00", "schedule 00:15", "schedule 00:30", "schedule 00:45", "schedule 01:00"}
 		if diff := cmp.Diff(want, at); diff != "" {
 			t.Errorf("runs (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A job that never ran does so at the start: at its hour the process may never be
+// up.
+func TestFirstRunIsAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, a := newMemory(), &asked{}
+		m.mark(t, "a", 10)
+		begun(t, m, a.job("0 0 1 1 *"))
+		synctest.Wait()
+		if runs := m.all(); len(runs) != 1 || runs[0].Trigger != ByCatchUp || len(a.calls) != 1 {
+			t.Errorf("got runs %+v of %v, want one that catches up", runs, a.calls)
 		}
 	})
 }

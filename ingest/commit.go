@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -11,11 +12,16 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 )
 
+// ErrRefused is a journal's error where one of the events is such that it will
+// never take it.
+var ErrRefused = errors.New("an event will never be taken")
+
 // group is what a batch of messages adds up to.
 type group struct {
 	readings []telemetry.Reading
 	topics   []int // for each reading, the index of its message in the batch
 	events   []telemetry.Event
+	from     []int // for each event, the index of its message in the batch
 	rejected []Rejected
 	days     []telemetry.DeviceDay
 	enroll   []devices.Ref
@@ -30,13 +36,13 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 	began := p.opts.Now()
 	g := p.gather(batch)
 	var appended telemetry.Appended
-	var inserted int
+	var journalled journalled
 	mark := func() error { return p.opts.Journal.MarkDirty(ctx, g.days) }
 	steps := []step{
 		// First, because the correction is part of a reading's identity.
 		{"clock", p.opts.Clock != nil && p.opts.Clock.Unpersisted(), func() error { return p.opts.Clock.Persist(ctx) }},
 		{"registry", len(g.enroll) > 0, func() error { return p.opts.Directory.Enroll(ctx, g.enroll) }},
-		// Before the readings, for a crash between the two: a sender at QoS 0
+		// Before readings and events, for a crash between the two: a sender at QoS 0
 		// delivers nothing again. And after them, for a job that takes the day
 		// off the list between the two. Marking what is marked costs nothing.
 		{"journal", len(g.days) > 0, mark},
@@ -44,11 +50,11 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 			appended, err = p.opts.Store.Append(ctx, g.readings)
 			return err
 		}},
-		{"journal", len(g.days) > 0, mark},
 		{"journal", len(g.events) > 0, func() (err error) {
-			inserted, err = p.opts.Journal.AppendEvents(ctx, g.events)
+			journalled, err = p.journal(ctx, g.events)
 			return err
 		}},
+		{"journal", len(g.days) > 0, mark},
 	}
 	for _, s := range steps {
 		if err := p.persist(ctx, s); err != nil {
@@ -60,14 +66,61 @@ func (p *Pipeline) commit(ctx context.Context, batch []item) error {
 		it.refusals++
 		g.rejected = append(g.rejected, refusedByStore(it, &g.readings[r.Index], r.Reason))
 	}
+	for _, r := range journalled.refused {
+		it := &batch[g.from[r.index]]
+		it.refusals++
+		g.rejected = append(g.rejected, it.reject(wire.Fault{Reason: wire.ReasonRefused, Detail: r.why.Error(), Raw: g.events[r.index].Data}))
+	}
 	if err := p.persist(ctx, step{"quarantine", len(g.rejected) > 0, func() error { return p.opts.Quarantine.Put(ctx, g.rejected) }}); err != nil {
 		return err
 	}
-	p.books.settle(appended.New+inserted, appended.Merged+len(g.events)-inserted, len(g.rejected))
+	stored, merged := appended.New+journalled.inserted, appended.Merged+len(g.events)-len(journalled.refused)-journalled.inserted
+	p.books.settle(stored, merged, len(g.rejected))
 	p.acknowledge(batch)
 	p.observe(batch)
 	p.opts.Metrics.committed(batch, &g, began, p.opts.Now())
 	return nil
+}
+
+// journalled is what became of the events of a batch.
+type journalled struct {
+	inserted int
+	refused  []refusal
+}
+
+// refusal is an event, by its index, that the journal will never take.
+type refusal struct {
+	index int
+	why   error
+}
+
+// journal commits the events. Where the journal refuses some, it halves them
+// until it has found each: one event that can't be stored must not keep all the
+// others from it.
+func (p *Pipeline) journal(ctx context.Context, events []telemetry.Event) (journalled, error) {
+	n, err := p.opts.Journal.AppendEvents(ctx, events)
+	switch {
+	case err == nil:
+		return journalled{inserted: n}, nil
+	case !errors.Is(err, ErrRefused):
+		return journalled{}, err
+	case len(events) == 1:
+		return journalled{refused: []refusal{{0, err}}}, nil
+	}
+	half := len(events) / 2
+	all, err := p.journal(ctx, events[:half])
+	if err != nil {
+		return journalled{}, err
+	}
+	rest, err := p.journal(ctx, events[half:])
+	if err != nil {
+		return journalled{}, err
+	}
+	for _, r := range rest.refused {
+		all.refused = append(all.refused, refusal{half + r.index, r.why})
+	}
+	all.inserted += rest.inserted
+	return all, nil
 }
 
 func (p *Pipeline) acknowledge(batch []item) {
@@ -116,6 +169,12 @@ func (p *Pipeline) gather(batch []item) group {
 			}
 		}
 		g.events = append(g.events, it.decoded.Events...)
+		for k := range it.decoded.Events {
+			g.from = append(g.from, i)
+			if e := &it.decoded.Events[k]; counts(e) {
+				days[telemetry.DeviceDay{Kind: e.Kind, Device: e.Device, Day: telemetry.DayOf(e.TS)}] = struct{}{}
+			}
+		}
 		for _, f := range it.decoded.Faults {
 			g.rejected = append(g.rejected, it.reject(f))
 		}
@@ -131,6 +190,10 @@ func (p *Pipeline) gather(batch []item) group {
 	}
 	return g
 }
+
+// counts reports whether results are made of an event. Coming online and going
+// offline says nothing of the day.
+func counts(e *telemetry.Event) bool { return !strings.HasPrefix(e.Type, "status.") }
 
 func (it *item) reject(f wire.Fault) Rejected {
 	device := ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ type world struct {
 	known    map[devices.Ref]devices.Ref // → gateway
 	log      []string
 	fail     map[string]error // by step: store, journal, quarantine, registry
-	poison   string           // device whose readings the store refuses
+	poison   string           // device whose readings the store refuses, and id of an event that the journal does
 	hold     chan struct{}    // non-nil: appends wait for it to close
 }
 
@@ -80,6 +81,11 @@ func (w *world) AppendEvents(_ context.Context, es []telemetry.Event) (int, erro
 	defer w.mu.Unlock()
 	if err := w.enter("events"); err != nil {
 		return 0, err
+	}
+	for _, e := range es {
+		if w.poison != "" && e.ID == w.poison {
+			return 0, fmt.Errorf("append events: %w", ErrRefused)
+		}
 	}
 	n := 0
 	for _, e := range es {
@@ -189,7 +195,7 @@ func TestCommitOrder(t *testing.T) {
 	submit(t, p, publish("fleet/v1/battery/b/telemetry", `[{"ts":1767225500000,"soc_pct":1},{"ts":1767225500000,"soc_pct":200}]`, acked))
 	submit(t, p, publish("fleet/v1/battery/b/event", `{"id":"e","ts":1767225500000,"type":"swap.completed"}`, acked))
 	drain(t, p)
-	want := []string{"registry", "dirty", "store", "dirty", "events", "quarantine", "ack", "ack"}
+	want := []string{"registry", "dirty", "store", "events", "dirty", "quarantine", "ack", "ack"}
 	if diff := cmp.Diff(want, w.steps()); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
@@ -198,6 +204,24 @@ func TestCommitOrder(t *testing.T) {
 	}
 	if !w.dirty[telemetry.DeviceDay{Kind: "battery", Device: "b", Day: telemetry.DayOf(1767225500000)}] {
 		t.Errorf("the day is not marked: %v", w.dirty)
+	}
+}
+
+// The day of an event is marked before and after the event is committed, since
+// results are made of it as of readings; a device that comes and goes changes
+// none.
+func TestEventsMarkTheirDay(t *testing.T) {
+	w := newWorld()
+	p := newPipeline(t, w, nil)
+	submit(t, p, publish("fleet/v1/station/s/event", `{"id":"e","ts":1767225500000,"type":"swap.failed"}`, nil))
+	submit(t, p, publish("fleet/v1/station/s/status", `{"status":"online","ts":1767000000000}`, nil))
+	drain(t, p)
+	if diff := cmp.Diff([]string{"registry", "dirty", "events", "dirty"}, w.steps()); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	want := map[telemetry.DeviceDay]bool{{Kind: "station", Device: "s", Day: telemetry.DayOf(1767225500000)}: true}
+	if diff := cmp.Diff(want, w.dirty); diff != "" {
+		t.Errorf("marked days (-want +got):\n%s", diff)
 	}
 }
 
@@ -324,6 +348,33 @@ func TestRefusedByStoreIsQuarantined(t *testing.T) {
 		t.Errorf("got quarantine %+v", w.rejected)
 	}
 	if a := p.Accounting(); a.Quarantined != 1 || !a.Balanced() {
+		t.Errorf("got accounting %+v", a)
+	}
+}
+
+// One event that can't be stored is put aside, and keeps no other from it, nor
+// the batches after it.
+func TestRefusedByJournalIsQuarantined(t *testing.T) {
+	w := newWorld()
+	w.poison = "bad"
+	p := newPipeline(t, w, nil)
+	acks := 0
+	for _, ids := range [][]string{{"a", "b"}, {"c", "bad", "d"}, {"e"}} {
+		var events []string
+		for _, id := range ids {
+			events = append(events, fmt.Sprintf(`{"id":%q,"ts":1767225500000,"type":"swap.failed"}`, id))
+		}
+		submit(t, p, publish("fleet/v1/station/"+ids[0]+"/event", "["+strings.Join(events, ",")+"]", func(Outcome) { acks++ }))
+	}
+	drain(t, p)
+	if len(w.events) != 5 || acks != 3 {
+		t.Errorf("got %d events and %d acknowledgements, want 5 and 3", len(w.events), acks)
+	}
+	if len(w.rejected) != 1 || w.rejected[0].Device != "station/c" || w.rejected[0].Reason != wire.ReasonRefused ||
+		!strings.Contains(string(w.rejected[0].Payload), `"bad"`) {
+		t.Errorf("got quarantine %+v", w.rejected)
+	}
+	if a := p.Accounting(); a.Stored != 5 || a.Quarantined != 1 || !a.Balanced() {
 		t.Errorf("got accounting %+v", a)
 	}
 }

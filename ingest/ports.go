@@ -25,8 +25,8 @@ type Directory interface {
 type Journal interface {
 	// AppendEvents returns how many of the events were not there before.
 	AppendEvents(ctx context.Context, events []telemetry.Event) (inserted int, err error)
-	// MarkDirty is called before and after the readings of these days are
-	// committed; marking what is marked must cost next to nothing.
+	// MarkDirty is called before and after the readings and events of these days
+	// are committed; marking what is marked must cost next to nothing.
 	MarkDirty(ctx context.Context, days []telemetry.DeviceDay) error
 }
 

@@ -50,8 +50,15 @@ func KeyPrefix(text string) (string, error) {
 		return "", ErrNotAKey
 	}
 	prefix, secret, ok := strings.Cut(rest, "_")
-	if !ok || len(prefix) != letters.EncodedLen(prefixBytes) || len(secret) != letters.EncodedLen(secretBytes) {
+	if !ok || !encodes(prefix, prefixBytes) || !encodes(secret, secretBytes) {
 		return "", ErrNotAKey
 	}
 	return prefix, nil
+}
+
+// encodes reports whether text stands for n bytes: nobody is asked for a key
+// that can't be one.
+func encodes(text string, n int) bool {
+	raw, err := letters.DecodeString(text)
+	return err == nil && len(raw) == n && len(text) == letters.EncodedLen(n)
 }

@@ -241,22 +241,23 @@ func (d *demo) compute(ctx context.Context, a *app.App) error {
 }
 
 func (d *demo) tell(a *app.App, inv simulator.Inventory) {
-	url, key, battery := a.URL(), a.AdminKey(), inv.Batteries[0].ID
-	building := inv.Buildings[0].ID
 	fmt.Fprintf(d.out, `
-fleetwatt is up: %s  (API description: %s/docs)
-MQTT:      %s
-admin key: %s
+fleetwatt is up: %[1]s  (API description: %[1]s/docs)
+MQTT:      %[2]s
+admin key: %[3]s
 
 Try:
-  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries?limit=60'
-  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries/%s/health'
-  curl -H 'Authorization: Bearer %s' '%s/api/v1/batteries/%s/latest'
-  curl -H 'Authorization: Bearer %s' '%s/api/v1/buildings/%s/telemetry?fields=energy_wh&every=1d&aggregate=delta&from=%s'
-  curl -H 'Authorization: Bearer %s' '%s/api/v1/fleet/summary'
+  KEY='Authorization: Bearer %[3]s'; API=%[1]s/api/v1
+  curl -H "$KEY" "$API/batteries?sort=health&limit=5"
+  curl -H "$KEY" "$API/batteries/%[4]s/assessment"
+  curl -H "$KEY" "$API/batteries/%[4]s/passport"
+  curl -H "$KEY" "$API/fleet/stations?sort=-swaps&format=csv"
+  curl -H "$KEY" "$API/stations/%[5]s/demand"
+  curl -H "$KEY" "$API/buildings/%[6]s/forecast"
+  curl -H "$KEY" "$API/buildings/%[6]s/savings/report"
+  curl -N -H "$KEY" "$API/stream"
 
-`, url, url, a.MQTTAddr(), key, key, url, key, url, battery, key, url, battery,
-		key, url, building, time.Now().UTC().AddDate(0, 0, -30).Format("2006-01-02T00:00:00Z"), key, url)
+`, a.URL(), a.MQTTAddr(), a.AdminKey(), inv.Batteries[0].ID, inv.Stations[0].ID, inv.Buildings[0].ID)
 	if !d.once {
 		fmt.Fprintln(d.out, "The fleet goes on live, one reading a second from each device. Ctrl-C stops it.")
 	}

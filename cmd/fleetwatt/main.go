@@ -34,7 +34,7 @@ func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(serveCommand(), demoCommand(), simulateCommand(), replayCommand(),
-		quarantineCommand(), devicesCommand(), exportCommand(), configCommand(), versionCommand())
+		quarantineCommand(), devicesCommand(), keysCommand(), exportCommand(), configCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -101,7 +101,7 @@ func TestMessyInputSameResults(t *testing.T) {
 	clean.rate(inv)
 	clean.deliver("clean", all, 96)
 	clean.runJob("rollup")
-	clean.runJob("capacity")
+	clean.runJob("battery")
 	want := clean.results(inv)
 
 	messy := serve(t)
@@ -119,7 +119,7 @@ func TestMessyInputSameResults(t *testing.T) {
 		rng.Shuffle(len(half), func(a, b int) { half[a], half[b] = half[b], half[a] })
 		messy.deliver([]string{"early", "late"}[i], half, 37)
 		messy.runJob("rollup")
-		messy.runJob("capacity")
+		messy.runJob("battery")
 	}
 	if a, n := messy.accounting(), uint64(len(all)); a.Stored != n || a.Duplicate != n {
 		t.Errorf("got accounting %+v, want %d stored and as many duplicate", a, n)

@@ -49,7 +49,7 @@ func TestNASA(t *testing.T) {
 			}
 			s.eventually("everything stored", time.Minute, func() bool { a := s.accounting(); return a.Stored >= 50285 && a.Pending == 0 })
 			s.call(http.StatusOK, http.MethodPatch, "/api/v1/batteries/B0005", `{"rated_capacity_ah": 2, "cutoff_voltage_v": 2.7}`)
-			s.runJob("capacity")
+			s.runJob("battery")
 
 			h := get[health](s, "/api/v1/batteries/B0005/health")
 			if len(h.Cycles) != len(want) {

@@ -49,6 +49,9 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), s.LogLevel, s.LogFormat)
+			for _, key := range s.Retired {
+				log.Warn("a key of the configuration file means nothing any more and is passed over", "key", key)
+			}
 			limitMemory()
 			a, err := app.New(cmd.Context(), s.Config, version(), log)
 			if cmd.Context().Err() != nil { // told to stop while it started

@@ -2,14 +2,13 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // Certificate lets the holder of a client certificate with this common name
@@ -23,7 +22,7 @@ type Certificate struct {
 
 const certificateColumns = "common_name, kind, id, created_at"
 
-func scanCertificate(row sqlite.Scanner) (Certificate, error) {
+func scanCertificate(row database.Scanner) (Certificate, error) {
 	var (
 		c       Certificate
 		created int64
@@ -46,8 +45,9 @@ func (r *Registry) BindCertificate(ctx context.Context, ref devices.Ref, commonN
 	if err := checkName("common_name", commonName); err != nil {
 		return Certificate{}, err
 	}
-	c := Certificate{Device: ref, CommonName: commonName, CreatedAt: r.now()}
-	err := r.change(ctx, func(tx *sql.Tx) error {
+	var c Certificate
+	err := r.change(ctx, func(tx *change) error {
+		c = Certificate{Device: ref, CommonName: commonName, CreatedAt: tx.at}
 		if _, err := findDevice(ctx, tx, ref); err != nil {
 			return whatIsMissing(ctx, tx, ref, err)
 		}
@@ -64,8 +64,15 @@ func (r *Registry) BindCertificate(ctx context.Context, ref devices.Ref, commonN
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO certificates (`+certificateColumns+`) VALUES ($1, $2, $3, $4)`,
 			commonName, string(ref.Kind), ref.ID, c.CreatedAt.UnixMilli())
-		return err
-	}, func() { r.dir.putCertificate(c) })
+		if err != nil {
+			return err
+		}
+		tx.then(func() { r.dir.putCertificate(c) })
+		if err := tx.record(ctx, ActionGrant, kindCertificate, ref.String(), nil, grant{CommonName: commonName}); err != nil {
+			return err
+		}
+		return tx.touch(ctx, ref)
+	})
 	if err != nil {
 		return Certificate{}, fmt.Errorf("certificate of %s: %w", ref, err)
 	}
@@ -76,15 +83,20 @@ func (r *Registry) BindCertificate(ctx context.Context, ref devices.Ref, commonN
 // are not closed by it. Error: ErrNotFound where the device has no such
 // certificate.
 func (r *Registry) RevokeCertificate(ctx context.Context, ref devices.Ref, commonName string) error {
-	err := r.change(ctx, func(tx *sql.Tx) error {
+	err := r.change(ctx, func(tx *change) error {
 		deleted, err := affected(tx.ExecContext(ctx,
 			`DELETE FROM certificates WHERE common_name = $1 AND kind = $2 AND id = $3`, commonName, string(ref.Kind), ref.ID))
 		if err == nil && deleted == 0 {
 			err = whatIsMissing(ctx, tx, ref, ErrNotFound)
 		}
-		return err
-	}, func() {
-		r.dir.dropCertificates(func(c Certificate) bool { return c.CommonName == commonName })
+		if err != nil {
+			return err
+		}
+		tx.then(func() { r.dir.dropCertificates(func(c Certificate) bool { return c.CommonName == commonName }) })
+		if err := tx.record(ctx, ActionRevoke, kindCertificate, ref.String(), grant{CommonName: commonName}, nil); err != nil {
+			return err
+		}
+		return tx.touch(ctx, ref)
 	})
 	if err != nil {
 		return fmt.Errorf("certificate %q of %s: %w", commonName, ref, err)
@@ -108,7 +120,7 @@ func (r *Registry) AuthenticateCertificate(_ context.Context, commonName string)
 // Certificates lists who can sign in with a certificate, ordered by kind, id
 // and common name.
 func (r *Registry) Certificates(ctx context.Context) ([]Certificate, error) {
-	all, err := sqlite.Collect(ctx, r.db.Read, scanCertificate,
+	all, err := database.Collect(ctx, r.db.Read, scanCertificate,
 		`SELECT `+certificateColumns+` FROM certificates ORDER BY kind, id, common_name`)
 	if err != nil {
 		return nil, fmt.Errorf("list certificates: %w", err)

@@ -31,6 +31,7 @@ func checkSite(ctx context.Context, q rower, s *devices.Site) error {
 		return err
 	}
 	p.text("name", s.Name, true)
+	p.text("city", s.City, false)
 	// LoadLocation takes "" for UTC and "Local" for wherever this process runs.
 	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		p.add("time_zone", "want the IANA name of a time zone, such as Europe/London")
@@ -54,7 +55,10 @@ func checkDevice(ctx context.Context, q rower, d *device) error {
 		return err
 	}
 	if d.SiteID != "" {
-		if err := p.exists("site_id", d.SiteID, func() error { _, err := findSite(ctx, q, d.SiteID); return err }); err != nil {
+		if err := p.exists("site_id", d.SiteID, func() error {
+			s, err := findSite(ctx, q, d.SiteID)
+			return there(s.Record, err)
+		}); err != nil {
 			return err
 		}
 	}
@@ -92,6 +96,27 @@ func (d *device) ratings() []rating {
 	}
 }
 
+// rated is what a battery's results are worked out with; a value that nobody gave
+// is 0.
+func (d *device) rated() (r struct {
+	capacityAh, voltageV, cutoffV float64
+	chemistry                     string
+	commissioned                  int64
+}) {
+	value := func(v *float64) float64 {
+		if v == nil {
+			return 0
+		}
+		return *v
+	}
+	r.capacityAh, r.voltageV, r.cutoffV = value(d.capacityAh), value(d.voltageV), value(d.cutoffV)
+	r.chemistry = d.chemistry
+	if d.Commissioned != nil {
+		r.commissioned = d.Commissioned.UnixMilli()
+	}
+	return r
+}
+
 func (p *problems) id(id string) {
 	if !devices.ValidID(id) {
 		p.add("id", "want 1–%d of A-Za-z0-9._:-", devices.MaxIDLength)
@@ -119,7 +144,18 @@ func (p *problems) owner(ctx context.Context, q rower, id string) error {
 	if id == "" {
 		return nil
 	}
-	return p.exists("owner_id", id, func() error { _, err := findOwner(ctx, q, id); return err })
+	return p.exists("owner_id", id, func() error {
+		o, err := findOwner(ctx, q, id)
+		return there(o.Record, err)
+	})
+}
+
+// there makes ErrNotFound of what is deleted.
+func there(r devices.Record, err error) error {
+	if err == nil && r.DeletedAt != nil {
+		err = ErrNotFound
+	}
+	return err
 }
 
 // exists reports what find does not find as a problem of the field, and any
@@ -157,7 +193,10 @@ func (p *problems) gateway(ctx context.Context, q rower, d *device) error {
 		p.add("gateway", "a device can't be its own gateway")
 		return nil
 	}
-	return p.exists("gateway", d.Gateway, func() error { _, err := findDevice(ctx, q, gateway); return err })
+	return p.exists("gateway", d.Gateway, func() error {
+		d, err := findDevice(ctx, q, gateway)
+		return there(d.Record, err)
+	})
 }
 
 // commissioned keeps the millisecond that is stored. Years beyond 9999 have no

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 const (
@@ -93,7 +93,7 @@ func (h *saltedHash) columns() (salt, hash []byte) {
 
 const secretColumns = "kind, id, username, salt, hash, created_at, previous_salt, previous_hash, previous_until"
 
-func scanSecret(row sqlite.Scanner) (secretHash, error) {
+func scanSecret(row database.Scanner) (secretHash, error) {
 	var (
 		s                                      secretHash
 		salt, hash, previousSalt, previousHash []byte
@@ -120,14 +120,14 @@ func scanSecret(row sqlite.Scanner) (secretHash, error) {
 // that is not registered, ErrConflict for a username that another device has,
 // *Invalid.
 func (r *Registry) SetCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error) {
-	return r.giveSecret(ctx, ref, username, func(*sql.Tx) error { return nil })
+	return r.giveSecret(ctx, ref, username, func(*change) error { return nil })
 }
 
 // CreateCredential is SetCredential for a device that has no secret yet; it is
 // ErrExists where it has.
 func (r *Registry) CreateCredential(ctx context.Context, ref devices.Ref, username string) (secret string, err error) {
-	return r.giveSecret(ctx, ref, username, func(tx *sql.Tx) error {
-		_, err := findSecret(ctx, tx, ref)
+	return r.giveSecret(ctx, ref, username, func(c *change) error {
+		_, err := findSecret(ctx, c, ref)
 		switch {
 		case err == nil:
 			return ErrExists
@@ -138,7 +138,7 @@ func (r *Registry) CreateCredential(ctx context.Context, ref devices.Ref, userna
 	})
 }
 
-func (r *Registry) giveSecret(ctx context.Context, ref devices.Ref, username string, allowed func(*sql.Tx) error) (secret string, err error) {
+func (r *Registry) giveSecret(ctx context.Context, ref devices.Ref, username string, allowed func(*change) error) (secret string, err error) {
 	if username == "" {
 		username = ref.ID
 	}
@@ -149,12 +149,12 @@ func (r *Registry) giveSecret(ctx context.Context, ref devices.Ref, username str
 	if secret, s.current, err = r.newSecret(); err != nil {
 		return "", fmt.Errorf("make secret: %w", err)
 	}
-	err = r.change(ctx, func(tx *sql.Tx) error {
-		if err := allowed(tx); err != nil {
+	err = r.change(ctx, func(c *change) error {
+		if err := allowed(c); err != nil {
 			return err
 		}
-		return writeSecret(ctx, tx, &s)
-	}, func() { r.dir.putSecret(s) })
+		return r.writeSecret(ctx, c, s)
+	})
 	if err != nil {
 		return "", fmt.Errorf("credential of %s: %w", ref, err)
 	}
@@ -176,11 +176,11 @@ func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace 
 		return Credential{}, "", fmt.Errorf("make secret: %w", err)
 	}
 	var s secretHash
-	err = r.change(ctx, func(tx *sql.Tx) (err error) {
+	err = r.change(ctx, func(tx *change) (err error) {
 		if s, err = findSecret(ctx, tx, ref); err != nil {
 			return whatIsMissing(ctx, tx, ref, err)
 		}
-		now := r.now()
+		now := tx.at
 		if grace > 0 && now.Before(s.PreviousUntil) {
 			return fmt.Errorf("%w: the old secret of the last rotation works until %s", ErrConflict, s.PreviousUntil.Format(time.RFC3339))
 		}
@@ -189,8 +189,8 @@ func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace 
 		if grace == 0 {
 			s.previous, s.PreviousUntil = saltedHash{}, time.Time{}
 		}
-		return writeSecret(ctx, tx, &s)
-	}, func() { r.dir.putSecret(s) })
+		return r.writeSecret(ctx, tx, s)
+	})
 	if err != nil {
 		return Credential{}, "", fmt.Errorf("credential of %s: %w", ref, err)
 	}
@@ -201,17 +201,21 @@ func (r *Registry) RotateCredential(ctx context.Context, ref devices.Ref, grace 
 // they were. They let nobody in before that either; but a connection that one
 // of them opened may still be open, and it is for the caller to end it.
 func (r *Registry) ExpireSecrets(ctx context.Context) ([]devices.Ref, error) {
-	now := r.now()
 	var over []secretHash
-	err := r.change(ctx, func(tx *sql.Tx) (err error) {
-		over, err = sqlite.Collect(ctx, tx, scanSecret, `UPDATE credentials
+	err := r.change(ctx, func(tx *change) (err error) {
+		over, err = database.Collect(ctx, tx, scanSecret, `UPDATE credentials
 			SET previous_salt = NULL, previous_hash = NULL, previous_until = NULL
-			WHERE previous_until <= $1 RETURNING `+secretColumns, now.UnixMilli())
-		return err
-	}, func() {
-		for _, s := range over {
-			r.dir.putSecret(s)
+			WHERE previous_until <= $1 RETURNING `+secretColumns, tx.at.UnixMilli())
+		if err != nil {
+			return err
 		}
+		for _, s := range over {
+			tx.then(func() { r.dir.putSecret(s) })
+			if err := tx.touch(ctx, s.Device); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("expire secrets: %w", err)
@@ -251,7 +255,7 @@ func invalidField(field, format string, args ...any) error {
 
 // whatIsMissing says so where an ErrNotFound is about the device itself, not
 // about what it signs in with. Other errors stay as they are.
-func whatIsMissing(ctx context.Context, tx *sql.Tx, ref devices.Ref, err error) error {
+func whatIsMissing(ctx context.Context, tx rower, ref devices.Ref, err error) error {
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -266,7 +270,7 @@ func findSecret(ctx context.Context, q rower, ref devices.Ref) (secretHash, erro
 		`SELECT `+secretColumns+` FROM credentials WHERE kind = $1 AND id = $2`, string(ref.Kind), ref.ID)))
 }
 
-func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
+func (r *Registry) writeSecret(ctx context.Context, tx *change, s secretHash) error {
 	if _, err := findDevice(ctx, tx, s.Device); err != nil {
 		return whatIsMissing(ctx, tx, s.Device, err)
 	}
@@ -287,7 +291,14 @@ func writeSecret(ctx context.Context, tx *sql.Tx, s *secretHash) error {
 			username = excluded.username, salt = excluded.salt, hash = excluded.hash, created_at = excluded.created_at,
 			previous_salt = excluded.previous_salt, previous_hash = excluded.previous_hash, previous_until = excluded.previous_until`,
 		string(s.Device.Kind), s.Device.ID, s.Username, salt, hash, s.CreatedAt.UnixMilli(), previousSalt, previousHash, until)
-	return err
+	if err != nil {
+		return err
+	}
+	tx.then(func() { r.dir.putSecret(s) })
+	if err := tx.record(ctx, ActionGrant, kindCredential, s.Device.String(), nil, grant{Username: s.Username}); err != nil {
+		return err
+	}
+	return tx.touch(ctx, s.Device)
 }
 
 // Authenticate returns the device that signs in with this username and secret.
@@ -308,7 +319,7 @@ func (r *Registry) Authenticate(_ context.Context, username, secret string) (dev
 // and its certificates. Connections that are open are not closed by it. Error:
 // ErrNotFound where it has none.
 func (r *Registry) RevokeCredential(ctx context.Context, ref devices.Ref) error {
-	err := r.change(ctx, func(tx *sql.Tx) error {
+	err := r.change(ctx, func(tx *change) error {
 		secrets, err := affected(tx.ExecContext(ctx, `DELETE FROM credentials WHERE kind = $1 AND id = $2`,
 			string(ref.Kind), ref.ID))
 		if err != nil {
@@ -319,10 +330,17 @@ func (r *Registry) RevokeCredential(ctx context.Context, ref devices.Ref) error 
 		if err == nil && secrets+certificates == 0 {
 			err = whatIsMissing(ctx, tx, ref, ErrNotFound)
 		}
-		return err
-	}, func() {
-		r.dir.dropSecret(ref)
-		r.dir.dropCertificates(func(c Certificate) bool { return c.Device == ref })
+		if err != nil {
+			return err
+		}
+		tx.then(func() {
+			r.dir.dropSecret(ref)
+			r.dir.dropCertificates(func(c Certificate) bool { return c.Device == ref })
+		})
+		if err := tx.record(ctx, ActionRevoke, kindCredential, ref.String(), nil, nil); err != nil {
+			return err
+		}
+		return tx.touch(ctx, ref)
 	})
 	if err != nil {
 		return fmt.Errorf("credential of %s: %w", ref, err)
@@ -332,11 +350,11 @@ func (r *Registry) RevokeCredential(ctx context.Context, ref devices.Ref) error 
 
 // Credentials lists who can sign in with a secret, ordered by kind and id.
 func (r *Registry) Credentials(ctx context.Context) ([]Credential, error) {
-	scan := func(row sqlite.Scanner) (Credential, error) {
+	scan := func(row database.Scanner) (Credential, error) {
 		s, err := scanSecret(row)
 		return s.Credential, err
 	}
-	all, err := sqlite.Collect(ctx, r.db.Read, scan, `SELECT `+secretColumns+` FROM credentials ORDER BY kind, id`)
+	all, err := database.Collect(ctx, r.db.Read, scan, `SELECT `+secretColumns+` FROM credentials ORDER BY kind, id`)
 	if err != nil {
 		return nil, fmt.Errorf("list credentials: %w", err)
 	}
@@ -357,10 +375,14 @@ func (d *directory) dropSecret(ref devices.Ref) {
 	d.forget(ref)
 }
 
-// forget needs the lock.
+// forget needs the lock. Another device may have the username by now.
 func (d *directory) forget(ref devices.Ref) {
-	if username, ok := d.users[ref]; ok {
+	username, ok := d.users[ref]
+	if !ok {
+		return
+	}
+	delete(d.users, ref)
+	if d.byUser[username].Device == ref {
 		delete(d.byUser, username)
-		delete(d.users, ref)
 	}
 }

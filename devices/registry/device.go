@@ -1,13 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // device is a row of the table devices: what all kinds have in common, and the
@@ -36,7 +38,11 @@ func (d *device) gateway() devices.Ref {
 }
 
 const deviceColumns = `kind, id, owner_id, site_id, name, serial, status, gateway_kind, gateway_id, commissioned,
-	created_at, updated_at, slots, chemistry, rated_capacity_ah, rated_voltage_v, cutoff_voltage_v, floor_area_m2`
+	created_at, updated_at, slots, chemistry, rated_capacity_ah, rated_voltage_v, cutoff_voltage_v, floor_area_m2,
+	owner_since, version, deleted_at`
+
+// devicePlaces are the placeholders of deviceColumns.
+const devicePlaces = `($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
 // columns are the values of deviceColumns, in their order.
 func (d *device) columns() []any {
@@ -45,21 +51,35 @@ func (d *device) columns() []any {
 		string(d.kind), d.ID, null(d.OwnerID), null(d.SiteID), null(d.Name), null(d.Serial), string(d.Status),
 		null(gateway.Kind), null(gateway.ID), millisOrNull(d.Commissioned), d.CreatedAt.UnixMilli(), d.UpdatedAt.UnixMilli(),
 		null(d.slots), null(d.chemistry), d.capacityAh, d.voltageV, d.cutoffV, d.floorAreaM2,
+		millisOrNull(d.OwnerSince), d.Version, millisOrNull(d.DeletedAt),
 	}
 }
 
-func scanDevice(row sqlite.Scanner) (device, error) {
+// public is the device as the packages outside know it.
+func (d *device) public() any {
+	switch d.kind {
+	case devices.KindStation:
+		return d.station()
+	case devices.KindBattery:
+		return d.battery()
+	}
+	return d.building()
+}
+
+func scanDevice(row database.Scanner) (device, error) {
 	var (
 		d                         device
 		owner, site, name, serial sql.Null[string]
 		gatewayKind, gatewayID    sql.Null[string]
 		chemistry                 sql.Null[string]
 		commissioned              sql.Null[int64]
+		since, deleted            sql.Null[int64]
 		slots                     sql.Null[int]
 		created, updated          int64
 	)
 	err := row.Scan(&d.kind, &d.ID, &owner, &site, &name, &serial, &d.Status, &gatewayKind, &gatewayID, &commissioned,
-		&created, &updated, &slots, &chemistry, &d.capacityAh, &d.voltageV, &d.cutoffV, &d.floorAreaM2)
+		&created, &updated, &slots, &chemistry, &d.capacityAh, &d.voltageV, &d.cutoffV, &d.floorAreaM2,
+		&since, &d.Version, &deleted)
 	if err != nil {
 		return device{}, err
 	}
@@ -67,62 +87,144 @@ func scanDevice(row sqlite.Scanner) (device, error) {
 	if gatewayID.Valid {
 		d.Gateway = devices.Ref{Kind: devices.Kind(gatewayKind.V), ID: gatewayID.V}.String()
 	}
-	if commissioned.Valid {
-		t := time.UnixMilli(commissioned.V).UTC()
-		d.Commissioned = &t
-	}
+	d.Commissioned, d.OwnerSince, d.DeletedAt = timeOrNil(commissioned), timeOrNil(since), timeOrNil(deleted)
 	d.CreatedAt, d.UpdatedAt = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	d.slots, d.chemistry = slots.V, chemistry.V
 	return d, nil
 }
 
 func (r *Registry) createDevice(ctx context.Context, d device) (device, error) {
+	return r.changeDevice(ctx, d.ref(), func(c *change) (device, error) { return r.insertDevice(ctx, c, d) })
+}
+
+func (r *Registry) updateDevice(ctx context.Context, ref devices.Ref, version int64, since *time.Time, apply func(*device)) (device, error) {
+	return r.changeDevice(ctx, ref, func(c *change) (device, error) { return r.patchDevice(ctx, c, ref, version, since, apply) })
+}
+
+// changeDevice names the device in an error of a change.
+func (r *Registry) changeDevice(ctx context.Context, ref devices.Ref, do func(*change) (device, error)) (d device, err error) {
+	err = r.change(ctx, func(c *change) (err error) {
+		d, err = do(c)
+		return err
+	})
+	if err != nil {
+		return device{}, fmt.Errorf("%s %s: %w", ref.Kind, ref.ID, err)
+	}
+	return d, nil
+}
+
+func (r *Registry) insertDevice(ctx context.Context, c *change, d device) (device, error) {
 	if d.Status == "" {
 		d.Status = devices.StatusUnclaimed
 		if d.OwnerID != "" {
 			d.Status = devices.StatusActive
 		}
 	}
-	d.CreatedAt = r.now()
-	d.UpdatedAt = d.CreatedAt
-	err := r.change(ctx, func(tx *sql.Tx) error {
-		if err := checkDevice(ctx, tx, &d); err != nil {
-			return err
-		}
-		inserted, err := affected(tx.ExecContext(ctx, `INSERT INTO devices (`+deviceColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-			ON CONFLICT DO NOTHING`, d.columns()...))
-		if err == nil && inserted == 0 {
-			err = ErrExists
-		}
-		return err
-	}, func() { r.dir.put(&d) })
-	if err != nil {
-		return device{}, fmt.Errorf("%s %s: %w", d.kind, d.ID, err)
+	d.CreatedAt, d.UpdatedAt, d.Record = c.at, c.at, devices.Record{Version: 1}
+	if err := checkDevice(ctx, c, &d); err != nil {
+		return d, err
 	}
-	return d, nil
+	if _, err := findDevice(ctx, c, d.ref()); !errors.Is(err, ErrNotFound) {
+		return d, cmp.Or(err, ErrExists)
+	}
+	since, err := c.own(ctx, string(d.kind), d.ID, d.OwnerID, d.OwnerSince)
+	if err != nil {
+		return d, err
+	}
+	d.OwnerSince = since
+	if _, err := c.ExecContext(ctx, `INSERT INTO devices (`+deviceColumns+`) VALUES `+devicePlaces, d.columns()...); err != nil {
+		return d, err
+	}
+	return d, r.wrote(ctx, c, ActionCreate, nil, &d)
 }
 
-func (r *Registry) updateDevice(ctx context.Context, ref devices.Ref, apply func(*device)) (device, error) {
-	var d device
-	err := r.change(ctx, func(tx *sql.Tx) (err error) {
-		if d, err = findDevice(ctx, tx, ref); err != nil {
-			return err
-		}
-		apply(&d)
-		d.UpdatedAt = r.now()
-		if err := checkDevice(ctx, tx, &d); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE devices SET (`+deviceColumns+`)
-			= ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-			WHERE kind = $1 AND id = $2`, d.columns()...)
-		return err
-	}, func() { r.dir.put(&d) })
+// patchDevice applies a patch to the version that it was made for; 0: to
+// whichever it is.
+func (r *Registry) patchDevice(ctx context.Context, c *change, ref devices.Ref, version int64, since *time.Time, apply func(*device)) (device, error) {
+	was, err := findDevice(ctx, c, ref)
 	if err != nil {
-		return device{}, fmt.Errorf("%s %s: %w", ref.Kind, ref.ID, err)
+		return was, err
 	}
-	return d, nil
+	if was.DeletedAt != nil {
+		return was, errDeleted
+	}
+	d := was
+	apply(&d)
+	if err := checkDevice(ctx, c, &d); err != nil {
+		return was, err
+	}
+	if d.OwnerSince, err = c.own(ctx, string(ref.Kind), ref.ID, d.OwnerID, since); err != nil {
+		return was, err
+	}
+	return r.saveDevice(ctx, c, ActionUpdate, &was, d, version)
+}
+
+func (r *Registry) saveDevice(ctx context.Context, c *change, action Action, was *device, d device, version int64) (device, error) {
+	if err := step(&d.Record, version); err != nil {
+		return *was, err
+	}
+	d.UpdatedAt = c.at
+	_, err := c.ExecContext(ctx, `UPDATE devices SET (`+deviceColumns+`) = `+devicePlaces+` WHERE kind = $1 AND id = $2`, d.columns()...)
+	if err != nil {
+		return *was, err
+	}
+	return d, r.wrote(ctx, c, action, was, &d)
+}
+
+// wrote has everybody know of a device that was written.
+func (r *Registry) wrote(ctx context.Context, c *change, action Action, was, d *device) error {
+	var before any
+	if was != nil {
+		before = was.public()
+	}
+	if err := c.record(ctx, action, string(d.kind), d.ID, before, d.public()); err != nil {
+		return err
+	}
+	known := *d
+	c.then(func() { r.dir.put(&known) })
+	return c.touch(ctx, d.ref())
+}
+
+// deleteDevice takes the device out of lists and retires it. It stays known,
+// and what it still sends is stored.
+func (r *Registry) deleteDevice(ctx context.Context, ref devices.Ref, version int64) (device, error) {
+	return r.changeDevice(ctx, ref, func(c *change) (device, error) {
+		was, err := findDevice(ctx, c, ref)
+		if err != nil || was.DeletedAt != nil {
+			return was, err
+		}
+		if err := c.speaking(ctx, ref); err != nil {
+			return was, err
+		}
+		if _, err := c.own(ctx, string(ref.Kind), ref.ID, "", nil); err != nil {
+			return was, err
+		}
+		d := was
+		d.Status, d.DeletedAt = devices.StatusRetired, &c.at
+		return r.saveDevice(ctx, c, ActionDelete, &was, d, version)
+	})
+}
+
+// restoreDevice is the inverse of deleteDevice.
+func (r *Registry) restoreDevice(ctx context.Context, ref devices.Ref, version int64) (device, error) {
+	return r.changeDevice(ctx, ref, func(c *change) (device, error) {
+		was, err := findDevice(ctx, c, ref)
+		if err != nil || was.DeletedAt == nil {
+			return was, err
+		}
+		d := was
+		d.DeletedAt, d.Status = nil, devices.StatusActive
+		if d.OwnerID == "" {
+			d.Status = devices.StatusUnclaimed
+		}
+		if err := checkDevice(ctx, c, &d); err != nil {
+			return was, err
+		}
+		if d.OwnerSince, err = c.own(ctx, string(ref.Kind), ref.ID, d.OwnerID, nil); err != nil {
+			return was, err
+		}
+		return r.saveDevice(ctx, c, ActionRestore, &was, d, version)
+	})
 }
 
 func (r *Registry) getDevice(ctx context.Context, ref devices.Ref) (device, error) {
@@ -139,7 +241,7 @@ func findDevice(ctx context.Context, q rower, ref devices.Ref) (device, error) {
 }
 
 func (r *Registry) listDevices(ctx context.Context, kind devices.Kind, f Filter) ([]device, int, error) {
-	items, total, err := list(ctx, r.db, "devices", deviceColumns, scanDevice, f, func(q *sqlite.Query) {
+	items, total, err := list(ctx, r.db, "devices", deviceColumns, scanDevice, f, func(q *database.Query) {
 		q.Where("kind = ?", string(kind))
 		whereNotEmpty(q, "owner_id = ?", f.OwnerID)
 		whereNotEmpty(q, "site_id = ?", f.SiteID)

@@ -3,20 +3,23 @@ package registry
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
 )
 
 // directory holds in memory what is asked for every message. Its lock is never
 // held during I/O.
 type directory struct {
-	mu       sync.RWMutex
+	mu sync.RWMutex
+	tables
+}
+
+// tables are the content of a directory.
+type tables struct {
 	gateways map[devices.Ref]devices.Ref // every registered device; the zero Ref: no gateway
 	byUser   map[string]secretHash       // credentials by username
 	users    map[devices.Ref]string      // username of a device
@@ -27,36 +30,6 @@ func (d *directory) put(dev *device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.gateways[dev.ref()] = dev.gateway()
-}
-
-// load fills the directory from the file.
-func (r *Registry) load(ctx context.Context) error {
-	r.dir.gateways = make(map[devices.Ref]devices.Ref)
-	r.dir.byUser = make(map[string]secretHash)
-	r.dir.users = make(map[devices.Ref]string)
-	r.dir.byName = make(map[string]Certificate)
-	rows, err := sqlite.Collect(ctx, r.db.Read, scanDevice, `SELECT `+deviceColumns+` FROM devices`)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		r.dir.put(&rows[i])
-	}
-	secrets, err := sqlite.Collect(ctx, r.db.Read, scanSecret, `SELECT `+secretColumns+` FROM credentials`)
-	if err != nil {
-		return err
-	}
-	for _, s := range secrets {
-		r.dir.putSecret(s)
-	}
-	certificates, err := r.Certificates(ctx)
-	if err != nil {
-		return err
-	}
-	for _, c := range certificates {
-		r.dir.putCertificate(c)
-	}
-	return nil
 }
 
 // Lookup returns the device that may publish for ref, zero where there is none
@@ -83,9 +56,10 @@ func (r *Registry) Enroll(ctx context.Context, refs []devices.Ref) error {
 	if err != nil || len(unknown) == 0 {
 		return err
 	}
-	now := r.now().UnixMilli()
 	enrolled := 0
-	err = r.change(ctx, func(tx *sql.Tx) error {
+	err = r.change(ctx, func(tx *change) error {
+		enrolled = 0
+		now := tx.at.UnixMilli()
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO devices (kind, id, status, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`)
 		if err != nil {
@@ -96,10 +70,20 @@ func (r *Registry) Enroll(ctx context.Context, refs []devices.Ref) error {
 			if err != nil {
 				return err
 			}
-			enrolled += int(n)
+			if n == 0 {
+				continue
+			}
+			enrolled++
+			if err := tx.record(ctx, ActionEnroll, string(ref.Kind), ref.ID, nil, nil); err != nil {
+				return err
+			}
+			if err := tx.touch(ctx, ref); err != nil {
+				return err
+			}
 		}
+		tx.then(func() { r.dir.enroll(unknown) })
 		return nil
-	}, func() { r.dir.enroll(unknown) })
+	})
 	if err != nil {
 		return fmt.Errorf("enroll devices: %w", err)
 	}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -23,17 +22,20 @@ func TestDirectoryFollowsTheCommits(t *testing.T) {
 	applied := false
 	excluded := func() {
 		t.Helper()
-		if r.writing.TryLock() {
-			r.writing.Unlock()
+		select {
+		case r.writing <- struct{}{}:
+			r.writing.give()
 			t.Error("another write could begin before the change of the directory")
+		default:
 		}
 	}
-	err = r.change(t.Context(), func(*sql.Tx) error {
+	err = r.change(t.Context(), func(c *change) error {
 		excluded()
+		c.then(func() {
+			excluded()
+			applied = true
+		})
 		return nil
-	}, func() {
-		excluded()
-		applied = true
 	})
 	if err != nil || !applied {
 		t.Errorf("change: got %v, applied %v, want it applied", err, applied)
@@ -44,7 +46,8 @@ func TestDirectoryFollowsTheCommits(t *testing.T) {
 // own write.
 func TestEnrollKeepsAGateway(t *testing.T) {
 	ref, gateway := devices.Ref{Kind: devices.KindBattery, ID: "b"}, devices.Ref{Kind: devices.KindStation, ID: "s"}
-	d := directory{gateways: map[devices.Ref]devices.Ref{ref: gateway}}
+	d := directory{tables: newTables()}
+	d.gateways[ref] = gateway
 	d.enroll([]devices.Ref{ref, gateway})
 	if got := d.gateways[ref]; got != gateway {
 		t.Errorf("gateway: got %v, want %v", got, gateway)

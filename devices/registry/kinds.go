@@ -25,9 +25,10 @@ func (r *Registry) ListStations(ctx context.Context, f Filter) ([]devices.Statio
 	return listKind(ctx, r, devices.KindStation, f, device.station)
 }
 
-// UpdateStation applies a patch. Errors: ErrNotFound, *Invalid.
+// UpdateStation applies a patch. Errors: ErrNotFound, ErrVersion, ErrConflict for
+// one that is deleted, *Invalid.
 func (r *Registry) UpdateStation(ctx context.Context, id string, p StationPatch) (devices.Station, error) {
-	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, p.apply)
+	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, p.Version, p.OwnerSince, p.apply)
 	return d.station(), err
 }
 
@@ -51,9 +52,10 @@ func (r *Registry) ListBatteries(ctx context.Context, f Filter) ([]devices.Batte
 	return listKind(ctx, r, devices.KindBattery, f, device.battery)
 }
 
-// UpdateBattery applies a patch. Errors: ErrNotFound, *Invalid.
+// UpdateBattery applies a patch. Errors: ErrNotFound, ErrVersion, ErrConflict for
+// one that is deleted, *Invalid.
 func (r *Registry) UpdateBattery(ctx context.Context, id string, p BatteryPatch) (devices.Battery, error) {
-	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}, p.apply)
+	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}, p.Version, p.OwnerSince, p.apply)
 	return d.battery(), err
 }
 
@@ -75,9 +77,58 @@ func (r *Registry) ListBuildings(ctx context.Context, f Filter) ([]devices.Build
 	return listKind(ctx, r, devices.KindBuilding, f, device.building)
 }
 
-// UpdateBuilding applies a patch. Errors: ErrNotFound, *Invalid.
+// UpdateBuilding applies a patch. Errors: ErrNotFound, ErrVersion, ErrConflict for
+// one that is deleted, *Invalid.
 func (r *Registry) UpdateBuilding(ctx context.Context, id string, p BuildingPatch) (devices.Building, error) {
-	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id}, p.apply)
+	d, err := r.updateDevice(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id}, p.Version, p.OwnerSince, p.apply)
+	return d.building(), err
+}
+
+// DeleteStation takes the station out of lists and retires it; its owner owned it
+// until now, and what it still sends is stored. version is the one that is to be
+// deleted; 0: whichever it is. To delete what is deleted changes nothing.
+// Errors: ErrNotFound, ErrVersion, ErrConflict where it is a gateway of others.
+func (r *Registry) DeleteStation(ctx context.Context, id string, version int64) (devices.Station, error) {
+	d, err := r.deleteDevice(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, version)
+	return d.station(), err
+}
+
+// RestoreStation is the inverse of DeleteStation; its owner owns it from now on.
+// To restore what is not deleted changes nothing. Errors: as UpdateStation.
+func (r *Registry) RestoreStation(ctx context.Context, id string, version int64) (devices.Station, error) {
+	d, err := r.restoreDevice(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, version)
+	return d.station(), err
+}
+
+// DeleteBattery takes the battery out of lists and retires it; its owner owned it
+// until now, and what it still sends is stored. version is the one that is to be
+// deleted; 0: whichever it is. To delete what is deleted changes nothing.
+// Errors: ErrNotFound, ErrVersion, ErrConflict where it is a gateway of others.
+func (r *Registry) DeleteBattery(ctx context.Context, id string, version int64) (devices.Battery, error) {
+	d, err := r.deleteDevice(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}, version)
+	return d.battery(), err
+}
+
+// RestoreBattery is the inverse of DeleteBattery; its owner owns it from now on.
+// To restore what is not deleted changes nothing. Errors: as UpdateBattery.
+func (r *Registry) RestoreBattery(ctx context.Context, id string, version int64) (devices.Battery, error) {
+	d, err := r.restoreDevice(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}, version)
+	return d.battery(), err
+}
+
+// DeleteBuilding takes the building out of lists and retires it; its owner owned it
+// until now, and what it still sends is stored. version is the one that is to be
+// deleted; 0: whichever it is. To delete what is deleted changes nothing.
+// Errors: ErrNotFound, ErrVersion, ErrConflict where it is a gateway of others.
+func (r *Registry) DeleteBuilding(ctx context.Context, id string, version int64) (devices.Building, error) {
+	d, err := r.deleteDevice(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id}, version)
+	return d.building(), err
+}
+
+// RestoreBuilding is the inverse of DeleteBuilding; its owner owns it from now on.
+// To restore what is not deleted changes nothing. Errors: as UpdateBuilding.
+func (r *Registry) RestoreBuilding(ctx context.Context, id string, version int64) (devices.Building, error) {
+	d, err := r.restoreDevice(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id}, version)
 	return d.building(), err
 }
 

@@ -12,15 +12,21 @@ type Filter struct {
 	OwnerID string         // sites and devices
 	SiteID  string         // devices
 	Status  devices.Status // devices
+	Deleted bool           // those that are deleted too
 	Limit   int            // at most so many; 0 or less: all
 	Offset  int            // skip so many
 }
 
 // A patch changes the fields that are not nil and leaves the others. An empty
-// owner_id, site_id or gateway takes the device out of it.
+// owner_id, site_id or gateway takes the device out of it. Version is the
+// version of the entry that the patch is for; 0: whichever it is. OwnerSince is
+// from when on the owner after the patch is the owner, which may also correct
+// what was said before; nil: a new owner is so from now on.
 
 // OwnerPatch changes an owner.
 type OwnerPatch struct {
+	Version int64 `json:"-"`
+
 	Name *string `json:"name,omitempty"`
 }
 
@@ -28,17 +34,22 @@ func (p OwnerPatch) apply(o *devices.Owner) { set(&o.Name, p.Name) }
 
 // SitePatch changes a site.
 type SitePatch struct {
-	OwnerID   *string  `json:"owner_id,omitempty"`
-	Name      *string  `json:"name,omitempty"`
-	TimeZone  *string  `json:"time_zone,omitempty"`
-	Latitude  *float64 `json:"latitude,omitempty"`
-	Longitude *float64 `json:"longitude,omitempty"`
+	Version int64 `json:"-"`
+
+	OwnerID    *string    `json:"owner_id,omitempty"`
+	OwnerSince *time.Time `json:"owner_since,omitempty"`
+	Name       *string    `json:"name,omitempty"`
+	TimeZone   *string    `json:"time_zone,omitempty"`
+	City       *string    `json:"city,omitempty"`
+	Latitude   *float64   `json:"latitude,omitempty"`
+	Longitude  *float64   `json:"longitude,omitempty"`
 }
 
 func (p SitePatch) apply(s *devices.Site) {
 	set(&s.OwnerID, p.OwnerID)
 	set(&s.Name, p.Name)
 	set(&s.TimeZone, p.TimeZone)
+	set(&s.City, p.City)
 	setPointer(&s.Latitude, p.Latitude)
 	setPointer(&s.Longitude, p.Longitude)
 }
@@ -50,7 +61,10 @@ func (p SitePatch) apply(s *devices.Site) {
 // active one makes it unclaimed, and a status that contradicts the owner is a
 // Problem. Retired devices keep their owner and may be brought back.
 type AssetPatch struct {
+	Version int64 `json:"-"`
+
 	OwnerID      *string         `json:"owner_id,omitempty"`
+	OwnerSince   *time.Time      `json:"owner_since,omitempty"`
 	SiteID       *string         `json:"site_id,omitempty"`
 	Name         *string         `json:"name,omitempty"`
 	Serial       *string         `json:"serial,omitempty"`

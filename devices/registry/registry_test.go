@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/database/pgtest"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/devices/registry/registrytest"
 )
@@ -24,6 +25,14 @@ func TestConformance(t *testing.T) {
 	registrytest.Run(t, func(t *testing.T) registrytest.Opener {
 		path := filepath.Join(t.TempDir(), "registry.db")
 		return func(t *testing.T, opts registry.Options) registrytest.Registry { return open(t, path, opts) }
+	})
+}
+
+func TestConformanceOnPostgreSQL(t *testing.T) {
+	server := pgtest.Start(t)
+	registrytest.Run(t, func(*testing.T) registrytest.Opener {
+		where := server.Database()
+		return func(t *testing.T, opts registry.Options) registrytest.Registry { return open(t, where, opts) }
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // rower is a pool or a transaction.
@@ -14,40 +14,30 @@ type rower interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// change commits what write did and then, in the order of the commits, calls
-// apply to bring the directory in step.
-func (r *Registry) change(ctx context.Context, write func(*sql.Tx) error, apply func()) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	if err := r.db.Update(ctx, write); err != nil {
-		return err
-	}
-	if apply != nil {
-		apply()
-	}
-	return nil
-}
-
 // list returns a page of the rows that where selects, ordered by id, and how
 // many there are in all, both of one state.
-func list[T any](ctx context.Context, db *sqlite.DB, table, columns string, scan func(sqlite.Scanner) (T, error),
-	f Filter, where func(*sqlite.Query)) (items []T, total int, err error) {
-	count := sqlite.NewQuery("SELECT count(*) FROM " + table)
-	page := sqlite.NewQuery("SELECT " + columns + " FROM " + table)
+func list[T any](ctx context.Context, db *database.DB, table, columns string, scan func(database.Scanner) (T, error),
+	f Filter, where func(*database.Query)) (items []T, total int, err error) {
+	count := database.NewQuery("SELECT count(*) FROM " + table)
+	page := database.NewQuery("SELECT " + columns + " FROM " + table)
 	where(count)
 	where(page)
+	if !f.Deleted {
+		count.Holds("deleted_at IS NULL")
+		page.Holds("deleted_at IS NULL")
+	}
 	page.Page("id", f.Limit, f.Offset)
 	err = db.View(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, count.Text(), count.Args()...).Scan(&total); err != nil {
 			return err
 		}
-		items, err = sqlite.Collect(ctx, tx, scan, page.Text(), page.Args()...)
+		items, err = database.Collect(ctx, tx, scan, page.Text(), page.Args()...)
 		return err
 	})
 	return items, total, err
 }
 
-func whereNotEmpty(q *sqlite.Query, condition, value string) {
+func whereNotEmpty(q *database.Query, condition, value string) {
 	if value != "" {
 		q.Where(condition, value)
 	}
@@ -72,6 +62,14 @@ func affected(result sql.Result, err error) (int64, error) {
 func null[T comparable](v T) sql.Null[T] {
 	var zero T
 	return sql.Null[T]{V: v, Valid: v != zero}
+}
+
+func timeOrNil(ms sql.Null[int64]) *time.Time {
+	if !ms.Valid {
+		return nil
+	}
+	t := time.UnixMilli(ms.V).UTC()
+	return &t
 }
 
 func millisOrNull(t *time.Time) sql.Null[int64] {

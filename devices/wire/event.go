@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -174,6 +175,9 @@ func (m *eventMembers) check(odd bool) {
 		m.refuse(ReasonEmpty, "an event without an id")
 	case len(m.id.value) > maxEventID:
 		m.refuse(ReasonOutOfBounds, fmt.Sprintf("id: %d bytes: want at most %d", len(m.id.value), maxEventID))
+	case strings.ContainsFunc(m.id.value, unicode.IsControl):
+		// Beside being no name: PostgreSQL stores no U+0000.
+		m.refuse(ReasonOutOfBounds, "id: a control character in "+show([]byte(m.id.value)))
 	case !ValidEventType(m.kind.value):
 		m.refuse(ReasonUnknownType, "unknown event type "+show([]byte(m.kind.value)))
 	}

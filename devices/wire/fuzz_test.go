@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -185,7 +187,7 @@ func FuzzEvents(f *testing.F) {
 			t.Errorf("got %d records, %d of them readings", got.Records(), len(got.Readings))
 		}
 		for _, e := range got.Events {
-			if !ValidEventType(e.Type) || e.ID == "" || len(e.ID) > maxEventID {
+			if !ValidEventType(e.Type) || e.ID == "" || len(e.ID) > maxEventID || strings.ContainsFunc(e.ID, unicode.IsControl) {
 				t.Errorf("type %q, id %q", e.Type, e.ID)
 			}
 			checkEvent(t, d, e)

@@ -100,6 +100,9 @@ func (e *edge) code(c Coder) {
 	for _, v := range []*float64{&e.V, &e.I, (*float64)(&e.SoC), (*float64)(&e.T)} {
 		c.Float(v)
 	}
+	beyond := int64(e.Beyond)
+	c.Int(&beyond)
+	e.Beyond = uint8(beyond)
 }
 
 // Code walks over the open turns.

@@ -16,12 +16,13 @@ type fade struct {
 }
 
 // The powers that are tried, evenly in their logarithm, of which shapeErr is the
-// standard deviation around that of the law: most published fades lie between
-// the square root and a line, which is a factor of two.
+// standard deviation around that of the law: a factor of two, as between the square
+// root and a line, where two of three published fades lie. More would have the mean
+// of the powers, and so the fade to come, well above the law's.
 const (
 	leastPower, mostPower = 0.4, 20.0
 	powers                = 41
-	shapeErr              = 0.9
+	shapeErr              = math.Ln2
 )
 
 // fades fits every power to the points, whose law loses expected, and weighs them
@@ -55,7 +56,7 @@ func fades(points []HealthPoint, expected []float64, r DegradationRules) []fade 
 		for k, p := range points {
 			res[k] = (p.SoH - all[best].at(expected[k]/now)) / math.Hypot(p.StdErr, r.FloorErr)
 		}
-		scale = max(1, spread(res, 0))
+		scale = scatterOf(res)
 		for k := range res {
 			held[k] = huber(res[k] / scale)
 			res[k] *= held[k]
@@ -63,6 +64,18 @@ func fades(points []HealthPoint, expected []float64, r DegradationRules) []fade 
 		share = independent(res) / float64(len(points))
 	}
 	return weighed(all)
+}
+
+// scatterOf is by how much points scatter more, or less, than their errors: by what
+// is seen, in which those errors count as ten points where it is less. A floor that
+// is far above the scatter would otherwise be taken for noise of every week.
+func scatterOf(res []float64) float64 {
+	const stated = 10
+	seen, n := spread(res, 0), float64(len(res))
+	if seen >= 1 {
+		return seen
+	}
+	return math.Sqrt((stated + n*seen*seen) / (stated + n))
 }
 
 // weighed makes probabilities of logarithms of them, leaving out what gains.

@@ -85,7 +85,7 @@ func TestForeseeLearnsFromSurprise(t *testing.T) {
 	points := aged(rand.New(rand.NewPCG(1, 5)), m, 600, s, 1, 1, 1, 0.002)
 	see := func() (off float64, p passages) {
 		d := FitDegradation(points, m, DefaultDegradationRules())
-		p = horizon{d, m, s, r.MaxDays}.passages(points)
+		p = horizon{d: d, m: m, recent: s, max: r.MaxDays}.passages(points)
 		p.spread(points, r)
 		expected := make([]float64, len(points))
 		for k, q := range points {

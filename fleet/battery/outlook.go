@@ -3,7 +3,7 @@ package battery
 import "math"
 
 // OutlookVersion names the rules of Foresee.
-const OutlookVersion = "outlook/2"
+const OutlookVersion = "outlook/3"
 
 // Interval is a median between two quantiles. Null is beyond what is told.
 type Interval struct {
@@ -12,7 +12,8 @@ type Interval struct {
 	High   *float64 `json:"high"`
 }
 
-// Outlook is how long a battery will last if it is used as it has been lately.
+// Outlook is how long a battery will last if it is used as it has been over the
+// last year, or for as long as it was seen.
 type Outlook struct {
 	Basis
 	Model     string   `json:"model"`
@@ -37,16 +38,20 @@ func DefaultOutlookRules() OutlookRules {
 	return OutlookRules{Life: DefaultLifeRules(), MaxDays: 20 * 365}
 }
 
-// horizon turns loss that the fitted law expects into days of the recent use.
+// horizon turns loss that the fitted law expects into days of use.
 type horizon struct {
 	d      Degradation
 	m      AgeingModel
 	recent Stress
 	max    float64
+	year   year
 }
 
 // lossAfter is what the fitted law takes in so many days from now.
 func (h horizon) lossAfter(days float64) float64 {
+	if h.year.known {
+		return h.lossBy(h.year.pace, days)
+	}
 	s := h.recent
 	s.Cycles *= days / s.Days
 	s.Days = days
@@ -63,7 +68,11 @@ func (h horizon) lossAfter(days float64) float64 {
 // is told is averaged over all that its points allow. The present health and the
 // rate carry the errors of the fit, and what the same fit, made from the earlier
 // points, was off by at the later ones; the diffusion is that of the points.
-// recent is the use that is taken to go on; now is Unix milliseconds.
+// The use of the last year up to the newest point is taken to go on, as the points'
+// Expected tell it, since that of some weeks would carry their season on; what the
+// seasons differ by is in the error where less than a year lies ahead or was seen.
+// recent tells how many cycles a day are ridden, and the use where the points tell
+// none; now is Unix milliseconds.
 //
 // A fade of one shape may go on in another. So nothing is told while more is left
 // to lose than rules.Life.MaxAhead times the loss seen: the answer is insufficient.
@@ -87,7 +96,7 @@ func Foresee(points []HealthPoint, d Degradation, m AgeingModel, recent Stress, 
 	if knee.Found && *knee.Point <= d.now.Cycles {
 		o.behind(points, knee, recent, r)
 	} else {
-		o.ahead(points, horizon{d, m, recent, r.MaxDays}, r)
+		o.ahead(points, horizon{d: d, m: m, recent: recent, max: r.MaxDays}, r)
 		o.cap(knee, d.now.Cycles, recent)
 	}
 	o.date(now)
@@ -147,6 +156,7 @@ func (h horizon) passages(points []HealthPoint) passages {
 		expected[k] = h.d.Calendar.Value*q.Expected.Calendar + h.d.Cycling.Value*q.Expected.Cyclic
 	}
 	last := expected[len(expected)-1]
+	h.year = h.yearOf(points)
 	p := passages{horizon: h, fades: fades(points, expected, h.d.rules), losses: expected, expected: last}
 	if len(p.fades) == 0 {
 		return p
@@ -165,12 +175,28 @@ func (p *passages) spread(points []HealthPoint, r OutlookRules) {
 		life[k] = LifePoint{-mixed(p.fades, func(f fade) float64 { return f.at(p.losses[k] / p.expected) }), q.SoH}
 	}
 	sigma := filter(life).sigma
+	use := p.year.err(p.reached(p.level - r.Life.EndOfLife))
 	for _, f := range p.fades {
 		p.by = append(p.by, passage{
 			distance: f.level - r.Life.EndOfLife, distanceErr: math.Hypot(f.levelErr, p.d.rules.BiasErr),
-			drift: 1, driftErr: math.Hypot(f.lossErr/f.loss, off), sigma: sigma,
+			drift: 1, driftErr: math.Sqrt(f.lossErr*f.lossErr/(f.loss*f.loss) + off*off + use*use), sigma: sigma,
 		})
 	}
+}
+
+// reached is in how many days so much more is lost, by the mean of the fades.
+func (p passages) reached(left float64) float64 {
+	lo, hi := 0.0, p.max
+	for hi-lo > 1 {
+		mid := (lo + hi) / 2
+		x := 1 + p.lossAfter(mid)/p.expected
+		if mixed(p.fades, func(f fade) float64 { return f.after(x) }) < left {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return hi
 }
 
 // cdf is the probability that the end of life is reached in so many days.

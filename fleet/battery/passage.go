@@ -33,42 +33,61 @@ func hermite() [7][2]float64 {
 	}
 }
 
-// cdf is the probability that it takes t at most.
+// cdf is the probability that it takes t at most. With the distance normal around
+// w with the standard deviation e, and r² = s²t² + σ²t, the first term becomes
+//
+//	Φ((μt − w)/√(r² + e²)).
+//
+// The second, for a distance W, is exp(−(μt − W)²/2r²)·erfcx(x/√2)/2 with −x the
+// argument of its Φ. The first factor times the density of W is a normal density
+// of W around the mean of μt and w by their precisions, and what is left changes
+// slowly with W: a quadrature does for that. One over both factors would not, as
+// where r is far less than e it sees steps.
 func (p passage) cdf(t float64) float64 {
-	if p.distanceErr == 0 {
-		return p.from(p.distance, t)
-	}
-	f := 0.0
-	for _, h := range hermite() {
-		f += h[1] * p.from(p.distance+h[0]*p.distanceErr, t)
-	}
-	return f
-}
-
-// from is the probability for a known distance w.
-func (p passage) from(w, t float64) float64 {
+	w, e := p.distance, p.distanceErr
 	switch {
-	case w <= 0:
+	case e == 0 && w <= 0:
 		return 1
 	case t <= 0:
+		return phi(-w / e) // 0 where e is
+	}
+	rise, r2 := p.drift*t, (p.driftErr*p.driftErr*t+p.sigma*p.sigma)*t
+	total := r2 + e*e
+	if total == 0 { // all is known
+		if rise >= w {
+			return 1
+		}
 		return 0
 	}
-	m, v, s2 := p.drift, p.sigma*p.sigma, p.driftErr*p.driftErr
-	root := math.Sqrt(s2*t*t + v*t)
-	if v == 0 { // no noise: only the drift is uncertain
-		if root == 0 {
-			if m*t >= w {
-				return 1
-			}
-			return 0
-		}
-		return phi((m*t - w) / root)
+	z := (rise - w) / math.Sqrt(total)
+	f := phi(z)
+	if r2 == 0 || f > 1-1e-9 || z*z > 60 { // the second term is less than exp(−z²/2)/2
+		return f
 	}
-	// The exponent and the logarithm of Φ are huge and nearly cancel where v is
-	// small, so they are taken together: with −x the argument of Φ, the second term
-	// is exp(−(mt − w)²/2r²)·erfcx(x/√2)/2.
-	x, z := (2*s2*w*t/v+m*t+w)/root, (m*t-w)/root
-	return min(1, phi(z)+math.Exp(logErfcx(x/math.Sqrt2)-z*z/2)/2)
+	root := math.Sqrt(r2)
+	if e == 0 {
+		return min(1, f+p.reflected(w, t, root, z))
+	}
+	mean, sd, second := (rise*e*e+w*r2)/total, root*e/math.Sqrt(total), 0.0
+	for _, h := range hermite() {
+		second += h[1] * p.reflected(mean+h[0]*sd, t, root, z)
+	}
+	return min(1, f+second*root/math.Sqrt(total))
+}
+
+// reflected is erfcx(x/√2)·exp(−z²/2)/2 for a known distance w. Where that is
+// passed already, x is such that both terms make 1.
+func (p passage) reflected(w, t, root, z float64) float64 {
+	v := p.sigma * p.sigma
+	x := (p.drift*t - w) / root
+	switch {
+	case w > 0 && v == 0: // no noise: only the drift is uncertain
+		return 0
+	case w > 0:
+		x = (2*p.driftErr*p.driftErr*w*t/v + p.drift*t + w) / root
+	}
+	// Taken together, as one may be huge where the other is tiny.
+	return math.Exp(logErfcx(x/math.Sqrt2)-z*z/2) / 2
 }
 
 // quantile is the time by which it has happened with probability q in (0, 1),

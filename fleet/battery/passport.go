@@ -9,7 +9,7 @@ import (
 )
 
 // PassportVersion names the rules of NewPassport and the data model it fills.
-const PassportVersion = "passport/1 urn:samm:io.BatteryPass.Performance:1.2.1"
+const PassportVersion = "passport/2 urn:samm:io.BatteryPass.Performance:1.2.1"
 
 // Passport is the dynamic data of a battery passport under Regulation (EU)
 // 2023/1542, Annexes VII and XIII.
@@ -20,8 +20,13 @@ type Passport struct {
 	// and the document then does not pass the schema.
 	Document PassportDocument `json:"document"`
 	Complete bool             `json:"complete"` // nothing that the schema requires is missing
-	Missing  []PassportGap    `json:"missing"`  // what it requires and the data does not carry
-	Points   []PassportPoint  `json:"points"`   // the Commission's dynamic data points 51–71, ascending
+	Missing  []PassportGap    `json:"missing"`  // what it requires and neither the data nor the sheet carries
+	// Declared are the values of the document that are the maker's of the new
+	// battery, with the date of the declaration for their last update, as they were
+	// not measured yet: Annex XIII, 4 (a), has the values from when the battery was
+	// placed on the market. The data points tell of what was measured alone.
+	Declared []PassportGap   `json:"declared"`
+	Points   []PassportPoint `json:"points"` // the Commission's dynamic data points 51–71, ascending
 }
 
 // PassportDocument is the JSON of the BatteryPass performance model 1.2.1, whose
@@ -34,7 +39,7 @@ type PassportDocument struct {
 	Condition map[string]any `json:"batteryCondition"`
 }
 
-// PassportGap is a required value that is not available.
+// PassportGap is a value that was not measured.
 type PassportGap struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
@@ -129,7 +134,11 @@ func NewPassport(s PassportSheet, f PassportFacts) Passport {
 	b.events(f)
 	b.points(s, f)
 	slices.SortFunc(b.gaps, func(x, y PassportGap) int { return cmp.Compare(x.Path, y.Path) })
-	return Passport{Version: PassportVersion, Document: b.doc, Complete: len(b.gaps) == 0, Missing: append([]PassportGap{}, b.gaps...), Points: b.list}
+	slices.SortFunc(b.asNew, func(x, y PassportGap) int { return cmp.Compare(x.Path, y.Path) })
+	return Passport{
+		Version: PassportVersion, Document: b.doc, Complete: len(b.gaps) == 0,
+		Missing: append([]PassportGap{}, b.gaps...), Declared: append([]PassportGap{}, b.asNew...), Points: b.list,
+	}
 }
 
 // stamp is a time as the model wants it.

@@ -4,9 +4,19 @@ import "slices"
 
 // passportBuilder gathers a passport.
 type passportBuilder struct {
-	doc  PassportDocument
-	gaps []PassportGap
-	list []PassportPoint
+	doc   PassportDocument
+	gaps  []PassportGap
+	asNew []PassportGap
+	list  []PassportPoint
+}
+
+// orNew is what was measured, or what the maker declares of the new battery.
+func (b *passportBuilder) orNew(path string, measured, declared Reported) Reported {
+	if measured.Value != nil || declared.Value == nil {
+		return measured
+	}
+	b.asNew = append(b.asNew, PassportGap{path, measured.why()})
+	return declared
 }
 
 func (b *passportBuilder) gap(path, reason string) {
@@ -84,12 +94,9 @@ func (b *passportBuilder) measured(s PassportSheet, f PassportFacts) {
 	b.condition("capacityFade", "capacityFadeValue", s.capacityFade(f))
 	b.condition("remainingEnergy", "remainingEnergyValue", f.UsableEnergyWh.times(1e-3))
 	b.condition("remainingCapacity", "remainingCapacityValue", f.CapacityAh)
-	b.condition("evolutionOfSelfDischarge", "evolutionOfSelfDischargeValue", s.selfDischarge(f))
-	b.condition("currentSelfDischargingRate", "currentSelfDischargingRateValue", f.SelfDischargePct)
-	b.condition("remainingRoundTripEnergyEfficiency", "remainingRoundTripEnergyEfficiencyValue", f.RoundTripPct)
 	b.condition("stateOfCharge", "stateOfChargeValue", f.SoCPct)
-	b.technical("roundTripEfficiencyFade", s.efficiencyFade(f))
 	b.technical("powerFade", s.powerFade(f))
+	b.seldom(s, f)
 
 	if r := s.resistanceIncrease(f); r.Value != nil {
 		b.doc.Condition["internalResistanceIncrease"] = []any{map[string]any{
@@ -107,6 +114,20 @@ func (b *passportBuilder) measured(s PassportSheet, f PassportFacts) {
 	} else {
 		b.gap("batteryCondition.remainingPowerCapability", noPower)
 	}
+}
+
+// seldom is what takes long rests or deep loops to measure, which not every
+// battery has within weeks. The evolution and the fade of what is as new are 0.
+func (b *passportBuilder) seldom(s PassportSheet, f PassportFacts) {
+	const condition, technical = "batteryCondition.", "batteryTechicalProperties."
+	leak, trip := s.of(s.InitialSelfDischargePct, "initialSelfDischarge"), s.of(s.RoundTripPct, "roundtripEfficiency")
+	b.condition("evolutionOfSelfDischarge", "evolutionOfSelfDischargeValue",
+		b.orNew(condition+"evolutionOfSelfDischarge", s.selfDischarge(f), grown(leak, leak)))
+	b.condition("currentSelfDischargingRate", "currentSelfDischargingRateValue",
+		b.orNew(condition+"currentSelfDischargingRate", f.SelfDischargePct, leak))
+	b.condition("remainingRoundTripEnergyEfficiency", "remainingRoundTripEnergyEfficiencyValue",
+		b.orNew(condition+"remainingRoundTripEnergyEfficiency", f.RoundTripPct, trip))
+	b.technical("roundTripEfficiencyFade", b.orNew(technical+"roundTripEfficiencyFade", s.efficiencyFade(f), faded(trip, trip)))
 }
 
 const noPower = "the resistance or the lowest voltage is not known"

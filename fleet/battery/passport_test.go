@@ -112,6 +112,37 @@ func TestPassportSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// What was not measured yet is as the maker declares it of the new battery, of the
+// date of the declaration, and is labelled so; the data points say why it was not.
+func TestPassportAsNew(t *testing.T) {
+	schema, sheet, facts := passporttest.Open(t), fullSheet(), fullFacts()
+	facts.SelfDischargePct, facts.RoundTripPct = Reported{Reason: "no rest"}, Reported{Reason: "no loop"}
+	p := NewPassport(sheet, facts)
+	want := []PassportGap{
+		{"batteryCondition.currentSelfDischargingRate", "no rest"}, {"batteryCondition.evolutionOfSelfDischarge", "no rest"},
+		{"batteryCondition.remainingRoundTripEnergyEfficiency", "no loop"}, {"batteryTechicalProperties.roundTripEfficiencyFade", "no loop"},
+	}
+	if diff := cmp.Diff(want, p.Declared); diff != "" || !p.Complete || len(p.Missing) != 0 {
+		t.Errorf("complete %v, %v missing (-want +got):\n%s", p.Complete, p.Missing, diff)
+	}
+	if wrong := schema.Check(generic(t, p.Document)); len(wrong) > 0 {
+		t.Errorf("got %v", wrong)
+	}
+	rate := map[string]any{"currentSelfDischargingRateValue": 2.0, "lastUpdate": stamp(sheet.At)}
+	if diff := cmp.Diff(any(rate), p.Document.Condition["currentSelfDischargingRate"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, x := range p.Points {
+		if slices.Contains([]int{58, 64, 65}, x.Nr) && (x.Value != nil || x.Reason == "") {
+			t.Errorf("got point %+v, want it not available", x)
+		}
+	}
+	sheet.InitialSelfDischargePct = nil // then nobody knows
+	if p = NewPassport(sheet, facts); p.Complete || len(p.Declared) != 2 {
+		t.Errorf("complete %v with %v declared", p.Complete, p.Declared)
+	}
+}
+
 func TestPassportValues(t *testing.T) {
 	p := NewPassport(fullSheet(), fullFacts())
 	want := map[int]any{

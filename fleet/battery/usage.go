@@ -68,6 +68,10 @@ type edge struct {
 	I   float64 `json:"i"`
 	SoC maybe   `json:"soc"`
 	T   maybe   `json:"t"`
+	// Beyond are the limits that it was found beyond, as bits in the order of
+	// Negatives. They are kept, not judged again: the numbers may have been
+	// rounded since, and the limits changed.
+	Beyond uint8 `json:"beyond,omitempty"`
 }
 
 // maybe is a number whose NaN is null in JSON.
@@ -112,12 +116,14 @@ func (u *Usage) Add(s Sample, t Terms) {
 	if math.IsNaN(s.VoltageV) || math.IsNaN(s.CurrentA) || u.Samples > 0 && s.TS <= u.Last.TS {
 		return
 	}
-	e := edge{s.TS, s.VoltageV, s.CurrentA, maybe(math.Round(s.SoCPct/socQuantum) * socQuantum), maybe(s.TemperatureC)}
+	e := edge{TS: s.TS, V: s.VoltageV, I: s.CurrentA, SoC: maybe(math.Round(s.SoCPct/socQuantum) * socQuantum), T: maybe(s.TemperatureC)}
+	var values [negatives]float64
+	e.Beyond, values = t.beyond(e)
 	u.Open.Push(e.TS, float64(e.SoC), u.deepen)
 	if u.Samples == 0 {
 		u.First = e
 	}
-	u.step(e, t)
+	u.step(e, values, t)
 	u.Last = e
 	u.Samples++
 }

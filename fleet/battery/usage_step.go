@@ -3,15 +3,14 @@ package battery
 import "math"
 
 // step counts what happened between the last sample, if there is one, and the
-// next.
-func (u *Usage) step(next edge, t Terms) {
+// next, whose values are those that limits are set for.
+func (u *Usage) step(next edge, values [negatives]float64, t Terms) {
 	if u.Samples == 0 || float64(next.TS-u.Last.TS)/1000 > t.Rules.MaxGapS {
-		u.episodes(0, 0, next, t)
+		u.episodes(0, 0, next, values)
 		return
 	}
 	u.interval(u.Last, next, t)
-	before, _ := t.beyond(u.Last)
-	u.episodes(before, float64(next.TS-u.Last.TS)/1000, next, t)
+	u.episodes(u.Last.Beyond, float64(next.TS-u.Last.TS)/1000, next, values)
 }
 
 func (t Terms) beyond(e edge) (uint8, [negatives]float64) {
@@ -19,17 +18,17 @@ func (t Terms) beyond(e edge) (uint8, [negatives]float64) {
 }
 
 // seam counts the interval between two stretches that were counted apart. Events
-// that go on over it were counted on both sides, and are one.
+// that go on over it were counted on both sides, and are one. What is on which
+// side says the mark made when it was counted there, so that no more is taken
+// back than was counted.
 func (u *Usage) seam(last, next edge, t Terms) {
 	dt := float64(next.TS-last.TS) / 1000
 	if dt <= 0 || dt > t.Rules.MaxGapS {
 		return
 	}
 	u.interval(last, next, t)
-	was, _ := t.beyond(last)
-	is, _ := t.beyond(next)
 	for bit, k := range Negatives() {
-		before, after := was>>bit&1 == 1, is>>bit&1 == 1
+		before, after := last.Beyond>>bit&1 == 1, next.Beyond>>bit&1 == 1
 		if !before && !after {
 			continue
 		}
@@ -100,8 +99,8 @@ func halves(a, b, dt float64) (positive, negative float64) {
 
 // episodes follows the negative events over one step of dt seconds; was holds
 // those of the sample before, none after a gap.
-func (u *Usage) episodes(was uint8, dt float64, next edge, t Terms) {
-	is, values := t.beyond(next)
+func (u *Usage) episodes(was uint8, dt float64, next edge, values [negatives]float64) {
+	is := next.Beyond
 	if was|is == 0 {
 		return
 	}

@@ -24,8 +24,11 @@ type Day struct {
 	// nothing to the growth between them.
 	Registers [meterCount][]prepare.Point
 	Outdoor   []Mean // °C
-	Export    []Mean // W that went out, zero where power came in
-	Followed  target.Followed
+	// Own is the temperature that the building itself measures, °C, where Outdoor is
+	// that of another device: others may take it from here.
+	Own      []Mean
+	Export   []Mean // W that went out, zero where power came in
+	Followed target.Followed
 }
 
 // Mean is what samples of one local hour add up to. An hour that a UTC day cuts

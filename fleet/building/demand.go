@@ -22,7 +22,7 @@ func (e *evaluation) demand(all []Saving) Demand {
 	}
 	p := year(e.table.asOf)
 	p.From = later(p.From, rows.first)
-	latest := p.Within(rows.hourly)
+	latest := within(p, rows.hourly)
 	d.span(p)
 	d.Coverage = coverage(rows.daily, p)
 	var err error
@@ -52,7 +52,7 @@ func (e *evaluation) reduction(s *Saving) DemandSaving {
 		out.fail(f.err)
 		return out
 	}
-	r, err := demand.Reduce(f.model, f.baseline, s.Reporting.Within(e.meter(Electricity).hourly), e.Plan.Settings.window(), e.Plan.Options(Electricity).Confidence)
+	r, err := demand.Reduce(f.model, f.baseline, within(s.Reporting, e.meter(Electricity).hourly), e.Plan.Settings.window(), e.Plan.Options(Electricity).Confidence)
 	if err != nil {
 		out.fail(err)
 		return out

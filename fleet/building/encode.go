@@ -33,7 +33,11 @@ func (d *Day) Encode() []byte {
 	b = appendMeans(b, d.Outdoor)
 	b = appendMeans(b, d.Export)
 	b = appendFloat(b, d.Followed.Good)
-	return appendFloat(b, d.Followed.All)
+	b = appendFloat(b, d.Followed.All)
+	if len(d.Own) > 0 { // most buildings have none, nor do days from before it was kept
+		b = appendMeans(b, d.Own)
+	}
+	return b
 }
 
 func appendFloat(b []byte, x float64) []byte {
@@ -96,6 +100,9 @@ func Decode(b []byte) (Day, error) {
 	}
 	d.Outdoor, d.Export = r.means(), r.means()
 	d.Followed.Good, d.Followed.All = r.float(), r.float()
+	if len(r.rest) > 0 {
+		d.Own = r.means()
+	}
 	if r.bad || len(r.rest) > 0 {
 		return Day{}, fmt.Errorf("%w: %d bytes", ErrBadDay, len(b))
 	}

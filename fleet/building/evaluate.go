@@ -1,11 +1,13 @@
 package building
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/weather"
 )
@@ -17,6 +19,9 @@ type Input struct {
 	// Typical are the hours of a typical year, °C; where there are none they are
 	// made of the temperatures of the series, if it has a year of them.
 	Typical []prepare.Point
+	// Kept is Result.Kept of the run before; nil works everything out. It changes no
+	// byte of the result.
+	Kept map[string]json.RawMessage
 }
 
 // evaluation is one result in the making.
@@ -25,6 +30,7 @@ type evaluation struct {
 	loc     *time.Location
 	table   *table
 	typical []prepare.Point
+	memory  *assess.Memory
 	hourly  map[Meter][]hourlyFit // of each measure on the meter
 	months  map[string]map[string]*ratio
 }
@@ -55,6 +61,7 @@ func Evaluate(in Input) (*Result, error) {
 	r.Usage = e.usage()
 	r.Headline = e.headline(r)
 	r.Targets = e.targets(r)
+	r.Kept = e.memory.Used()
 	for _, s := range r.Targets {
 		if s.Status == "met" {
 			r.Headline.TargetsMet++
@@ -64,7 +71,7 @@ func Evaluate(in Input) (*Result, error) {
 }
 
 func newEvaluation(in Input) (*evaluation, error) {
-	e := &evaluation{Input: in, hourly: map[Meter][]hourlyFit{}, months: map[string]map[string]*ratio{}}
+	e := &evaluation{Input: in, memory: assess.Recall(in.Kept), hourly: map[Meter][]hourlyFit{}, months: map[string]map[string]*ratio{}}
 	var err error
 	if e.loc, err = in.Plan.Location(); err != nil {
 		return nil, fmt.Errorf("time zone of %s: %w", in.Plan.Building, err)

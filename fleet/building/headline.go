@@ -15,6 +15,7 @@ func (e *evaluation) headline(r *Result) Headline {
 	if p, ok := h.Parts[target.EnergySavings]; ok {
 		h.Status, h.Reason = OK, ""
 		h.SavingKWh, h.BaselineKWh, h.PlusKWh = energy.Known(p.Of), energy.Known(p.All), p.Plus
+		h.StandardKWh, h.Residuals = standardPlus(r.Savings, Electricity, Gas), packResiduals(residuals(r.Savings, Electricity, Gas))
 		confidence := e.Plan.Options(Electricity).Confidence
 		significant := p.Plus != nil && math.Abs(p.Of) > *p.Plus
 		h.Confidence, h.Significant = &confidence, &significant

@@ -52,13 +52,15 @@ func (f *Factors) Grid(series *energy.Steps) *carbon.Grid {
 	return g
 }
 
-// StepsOf are values that hold until the next, the last one until an instant.
+// StepsOf are values that hold until the next, the last one until an instant, and
+// none across a hole: see energy.HeldSteps.
 func StepsOf(values []prepare.Point, until time.Time) *energy.Steps {
-	s := &energy.Steps{Until: until, Steps: make([]energy.Step, len(values))}
+	steps := make([]energy.Step, len(values))
 	for i, v := range values {
-		s.Steps[i] = energy.Step{From: time.UnixMilli(v.TS).UTC(), Value: v.Value}
+		steps[i] = energy.Step{From: time.UnixMilli(v.TS).UTC(), Value: v.Value}
 	}
-	return s
+	s := energy.HeldSteps(steps, until)
+	return &s
 }
 
 // HourlyMeans are the means of the local hours of samples, which ascend. Without
@@ -77,21 +79,25 @@ const maxValues = 350_640
 
 // ReadSeries reads values over time from a table with a header: the time in the
 // first column, RFC 3339, Unix milliseconds, or local without an offset as
-// 2006-01-02 15:04:05; the value in the second. Empty values are missing. Each
-// value is multiplied by scale. The result ascends; of two rows of one time the
-// later stands. until is when the last value ends: as long after it as it is
-// after the one before.
+// 2006-01-02 15:04:05; the value in the second. An empty value is NaN: from there
+// on nothing is known. Each value is multiplied by scale. The result ascends; of
+// two rows of one time the later stands. until is when the last value ends: as
+// long after it as it is after the one before. Every line has as many fields as
+// the header, so that a decimal comma is an error and no other number.
 func ReadSeries(r io.Reader, loc *time.Location, scale float64) (values []prepare.Point, until time.Time, err error) {
 	reader := csv.NewReader(r)
 	reader.ReuseRecord = true
-	reader.FieldsPerRecord = -1
 	if _, err := reader.Read(); err != nil {
 		return nil, until, fmt.Errorf("header: %w", err)
 	}
+	known := 0
 	for line := 2; ; line++ {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			return nil, until, fmt.Errorf("line %d has another number of fields than the header (decimal comma?)", line)
 		}
 		if err != nil {
 			return nil, until, err
@@ -102,36 +108,40 @@ func ReadSeries(r io.Reader, loc *time.Location, scale float64) (values []prepar
 		if len(values) >= maxValues {
 			return nil, until, fmt.Errorf("more than %d values", maxValues)
 		}
-		p, ok, err := valueOf(record, loc, scale)
+		p, err := valueOf(record, loc, scale)
 		if err != nil {
 			return nil, until, fmt.Errorf("line %d: %w", line, err)
 		}
-		if ok {
-			values = append(values, p)
+		if !math.IsNaN(p.Value) {
+			known++
 		}
+		values = append(values, p)
 	}
 	values = ascending(values)
 	n := len(values)
-	if n < 2 {
+	if n < 2 || known < 2 {
 		return nil, until, errors.New("want two values at least")
 	}
 	return values, time.UnixMilli(2*values[n-1].TS - values[n-2].TS).UTC(), nil
 }
 
-func valueOf(record []string, loc *time.Location, scale float64) (p prepare.Point, ok bool, err error) {
-	text := strings.TrimSpace(record[1])
-	if text == "" || strings.EqualFold(text, "nan") || strings.EqualFold(text, "null") {
-		return p, false, nil
-	}
+func valueOf(record []string, loc *time.Location, scale float64) (prepare.Point, error) {
 	at, err := timeOf(strings.TrimSpace(record[0]), loc)
 	if err != nil {
-		return p, false, err
+		return prepare.Point{}, err
+	}
+	text := strings.TrimSpace(record[1])
+	if text == "" || strings.EqualFold(text, "nan") || strings.EqualFold(text, "null") {
+		return prepare.Point{TS: at.UnixMilli(), Value: math.NaN()}, nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(v*scale) || math.IsInf(v*scale, 0) {
-		return p, false, fmt.Errorf("%q is no number", text)
+	switch {
+	case err != nil && strings.Contains(text, ","):
+		return prepare.Point{}, fmt.Errorf("%q is no number (decimal comma?)", text)
+	case err != nil || math.IsNaN(v*scale) || math.IsInf(v*scale, 0):
+		return prepare.Point{}, fmt.Errorf("%q is no number", text)
 	}
-	return prepare.Point{TS: at.UnixMilli(), Value: v * scale}, true, nil
+	return prepare.Point{TS: at.UnixMilli(), Value: v * scale}, nil
 }
 
 func timeOf(text string, loc *time.Location) (at time.Time, err error) {

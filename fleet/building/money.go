@@ -12,10 +12,15 @@ import (
 )
 
 // MoneyVersion names the rules by which bills and emissions are made of rows.
-const MoneyVersion = "money/1"
+const MoneyVersion = "money/2"
 
-// UnpricedUse says that use at some times has no price, and is in no bill.
-const UnpricedUse = "use_without_price"
+// The codes of what is in no bill.
+const (
+	UnpricedUse   = "use_without_price"  // the tariff has none at the time
+	MixedUse      = "use_across_prices"  // the register is read too seldom to tell at which price
+	UnknownUse    = "rows_without_use"   // the use of some rows is not known
+	DemandUnknown = "demand_not_metered" // the register is read too seldom for a charge on demand
+)
 
 // worth adds to a saving what it is in money and carbon.
 func (e *evaluation) worth(s *Saving, m Meter, i *Intervention, q assess.Request) {
@@ -27,8 +32,13 @@ func (e *evaluation) worth(s *Saving, m Meter, i *Intervention, q assess.Request
 	o := e.Plan.Options(m)
 	plus := halfWidth(s.Assessment)
 	if t := e.Plan.Tariffs[o.Tariff]; t != nil {
-		s.Cost = priced(*t, rows, baseline, plus)
-		s.Cost.Intervention = i.Cost
+		cost, why := priced(*t, rows, baseline, plus)
+		if why != nil {
+			s.add(*why)
+		} else {
+			cost.Intervention = i.Cost
+			s.Cost = cost
+		}
 	}
 	if g := e.Plan.Grids[o.Grid]; g != nil {
 		var u *energy.Uncertainty
@@ -55,8 +65,9 @@ func halfWidth(a *assess.Assessment) *float64 {
 }
 
 // priced is the bill of the baseline less that of the use, without charges on
-// demand.
-func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float64) *CostSaving {
+// demand; or the reason why there is none: too much of the use has no price. The
+// saving of energy stands without it.
+func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float64) (*CostSaving, *energy.Reason) {
 	c := CostSaving{Tariff: t.ID, Version: t.Version, Reasons: []energy.Reason{}}
 	if len(t.Demand) > 0 {
 		t.Demand = nil
@@ -70,18 +81,63 @@ func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float6
 	actual, base := t.Price(rows), t.Price(expected)
 	c.Actual, c.Baseline = actual.Total, base.Total
 	c.Saved = tariff.Money{Minor: base.Total.Minor - actual.Total.Minor, Currency: t.Currency}
-	if actual.Unpriced > 0 {
-		c.Reasons = append(c.Reasons, unpriced(actual.Unpriced))
+	for _, b := range []*tariff.Bill{&actual, &base} {
+		why := unpriced(b)
+		if why == nil {
+			continue
+		}
+		few := why.Critical && b.Unpriced > (1-minKnown)*b.Use
+		why.Critical = false
+		if few {
+			return nil, why
+		}
+		if len(c.Reasons) == 0 || c.Reasons[len(c.Reasons)-1].Code != why.Code {
+			c.Reasons = append(c.Reasons, *why)
+		}
 	}
 	if plus != nil && base.Use > base.Unpriced {
 		minor := int64(math.Round(*plus * math.Abs(float64(base.Energy.Minor)) / (base.Use - base.Unpriced)))
 		c.Plus = &minor
 	}
-	return &c
+	return &c, nil
 }
 
-func unpriced(use float64) energy.Reason {
-	return energy.Reason{Code: UnpricedUse, Text: "use at times without a price is not in the bill", Values: map[string]float64{"use": use}}
+// unpriced is what to say of use that is not in a bill; nil where all is. It keeps
+// the bill from being told where the price changes within rows, or where the rest
+// is too little.
+func unpriced(b *tariff.Bill) *energy.Reason {
+	switch {
+	case b.Mixed > 0:
+		return &energy.Reason{
+			Code: MixedUse, Critical: true, Text: "the price changes between two readings of the register, and how much was used at which is not known",
+			Values: map[string]float64{"use": b.Mixed},
+		}
+	case b.Unpriced != 0:
+		return &energy.Reason{
+			Code: UnpricedUse, Critical: b.Unpriced > (1-minKnown)*b.Use, Text: "use at times without a price is not in the bill",
+			Values: map[string]float64{"use": b.Unpriced},
+		}
+	}
+	return nil
+}
+
+// lacks says what is not in a bill.
+func (b *Basis) lacks(bill *tariff.Bill, t *tariff.Tariff) {
+	if why := unpriced(bill); why != nil {
+		b.add(*why)
+	}
+	if bill.Missing > 0 {
+		b.add(energy.Reason{
+			Code: UnknownUse, Text: "use that is not known by the hour, or by the day where the register does not tell hours, is not in the bill",
+			Values: map[string]float64{"rows": float64(bill.Missing)},
+		})
+	}
+	if bill.Long > 0 && len(t.Demand) > 0 {
+		b.add(energy.Reason{
+			Code: DemandUnknown, Text: "the register is not read every hour, and its charges on demand are not in the bill",
+			Values: map[string]float64{"rows": float64(bill.Long)},
+		})
+	}
 }
 
 // finest are the hours of a meter, or its days where the register does not tell
@@ -118,14 +174,15 @@ func (e *evaluation) cost() Cost {
 		latest := year(e.table.asOf)
 		mc := MeterCost{Basis: Basis{Status: OK, Version: MoneyVersion, Reasons: []energy.Reason{}}, Meter: m, Unit: m.Unit(), Years: map[string]tariff.Bill{}}
 		mc.span(latest)
-		mc.cover(rows.daily, latest)
-		bill := t.Price(latest.Within(rows.finest()))
+		mc.cover(rows.finest(), latest)
+		bill := t.Price(within(latest, rows.finest()))
 		mc.Latest = &bill
-		if bill.Unpriced > 0 {
-			mc.add(unpriced(bill.Unpriced))
-		}
+		mc.lacks(&bill, t)
 		for name, p := range e.years(rows) {
-			mc.Years[name] = t.Price(p.Within(rows.finest()))
+			y := t.Price(within(p, rows.finest()))
+			if y.Unpriced == 0 || y.Unpriced < y.Use { // otherwise nothing is priced
+				mc.Years[name] = y
+			}
 		}
 		if mc.Status == Insufficient {
 			mc.Latest = nil
@@ -161,24 +218,30 @@ func (b *Basis) cover(daily []energy.Row, p energy.Period) {
 func (e *evaluation) carbon() Carbon {
 	c := Carbon{Basis: Basis{Status: OK, Version: carbon.Version, Reasons: []energy.Reason{}}, Meters: []MeterCarbon{}}
 	latest := year(e.table.asOf)
-	whole := 0.0
+	whole, counted := 0.0, 0
 	for _, m := range Used() {
 		rows := e.meter(m)
-		g := e.Plan.Grids[e.Plan.Options(m).Grid]
-		if !rows.present || g == nil {
+		if !rows.present {
 			continue
 		}
-		mc := MeterCarbon{Meter: m, Unit: m.Unit(), Years: map[string]carbon.Location{}}
-		l := g.Locate(latest.Within(rows.finest()))
+		mc := MeterCarbon{Basis: Basis{Status: OK, Version: carbon.Version, Reasons: []energy.Reason{}}, Meter: m, Unit: m.Unit(), Years: map[string]carbon.Location{}}
+		g := e.Plan.Grids[e.Plan.Options(m).Grid]
+		if g == nil {
+			mc.add(energy.Reason{Code: GridMissing, Critical: true, Text: "the meter has no emission factors"})
+			c.Meters = append(c.Meters, mc)
+			continue
+		}
+		counted++
+		l := g.Locate(within(latest, rows.finest()))
 		mc.Basis = basisOf(carbon.Version, l.Verdict)
 		mc.span(latest)
-		mc.cover(rows.daily, latest)
+		mc.cover(rows.finest(), latest)
 		if mc.Status == OK {
 			mc.Latest = &l
 			whole += l.KG
 		}
 		for name, p := range e.years(rows) {
-			if y := g.Locate(p.Within(rows.finest())); y.Verdict.Sufficient {
+			if y := g.Locate(within(p, rows.finest())); y.Verdict.Sufficient {
 				mc.Years[name] = y
 			}
 		}
@@ -187,10 +250,13 @@ func (e *evaluation) carbon() Carbon {
 			c.add(r)
 		}
 	}
-	if len(c.Meters) == 0 {
+	switch {
+	case counted == 0:
 		c.add(energy.Reason{Code: GridMissing, Critical: true, Text: "no meter with readings has emission factors"})
+	case counted < len(c.Meters):
+		c.add(energy.Reason{Code: GridMissing, Text: "some meters with readings have no emission factors, and what they emit is not counted"})
 	}
-	if c.Status == OK {
+	if c.Status == OK && counted == len(c.Meters) {
 		c.Intensity = carbon.Intensity(whole, latest, e.Plan.FloorM2)
 	}
 	c.Market = e.market(latest)
@@ -207,7 +273,7 @@ func (e *evaluation) market(p energy.Period) *carbon.Market {
 	if c := coverage(rows.daily, p); c == nil || *c < minKnown {
 		return nil
 	}
-	use, _ := sumOf(p.Within(rows.daily))
+	use, _ := sumOf(within(p, rows.daily))
 	m := carbon.Contracted(use, e.Plan.Settings.Supply, *residual)
 	return &m
 }

@@ -31,6 +31,9 @@ func Report(in Input, r *Result, about report.Building, made time.Time) (report.
 		return report.Report{}, err
 	}
 	out := report.Report{Building: about, Made: made.In(e.loc), Meters: []report.Meter{}}
+	if in.Series.Last > 0 {
+		out.AsOf = r.AsOf.In(e.loc)
+	}
 	for i := range r.Savings {
 		s := &r.Savings[i]
 		for _, iv := range e.interventions(s.Meter) {
@@ -75,11 +78,10 @@ func (e *evaluation) reported(s *Saving, iv *Intervention, r *Result) report.Met
 	if sp, ok := e.span(iv); ok {
 		if q, why := e.request(s.Meter, sp); why == nil {
 			m.Baseline, m.Reporting = q.Baseline, q.Reporting
-			if s.Assessment != nil && s.Assessment.Fit != nil {
-				q.Model = s.Assessment.Fit.Model
-				if again, err := assess.Assess(q); err == nil {
-					m.Model = again.Model()
-				}
+			if a := s.Assessment; a != nil && a.Fit != nil {
+				m.Baseline, m.Reporting = a.Rest.Mark(q.Baseline), a.Rest.Mark(q.Reporting)
+				// Without the model the page lacks its line and has the numbers.
+				m.Model, _ = assess.Refit(q, a.Fit.Model, a.Rest)
 			}
 		}
 	}

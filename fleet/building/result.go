@@ -1,6 +1,7 @@
 package building
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
@@ -29,6 +30,9 @@ type Result struct {
 	Forecast Forecast
 	Targets  []target.Standing
 	Usage    Usage
+	// Kept is what the next run need not work out again, by its digest: baselines,
+	// and models of hours. It is no part of what is told.
+	Kept map[string]json.RawMessage
 }
 
 // Saving is what one measure did to one meter.
@@ -191,8 +195,9 @@ type Headline struct {
 	Version  string    `json:"version"`
 	Model    string    `json:"model,omitempty"` // of electricity
 
-	SavingKWh   *float64 `json:"saving_kwh"` // of electricity and gas together, since the newest measure on each
-	PlusKWh     *float64 `json:"saving_plus_minus_kwh"`
+	SavingKWh   *float64 `json:"saving_kwh"`            // of electricity and gas together, since the newest measure on each
+	PlusKWh     *float64 `json:"saving_plus_minus_kwh"` // of the wider interval
+	StandardKWh *float64 `json:"saving_standard_plus_minus_kwh"`
 	BaselineKWh *float64 `json:"baseline_kwh"`
 	SavingPct   *float64 `json:"saving_pct"`
 	Confidence  *float64 `json:"confidence"`
@@ -215,6 +220,9 @@ type Headline struct {
 	Anomalies   *int     `json:"anomalies"`   // days, of the days watched
 	OpenShifts  *int     `json:"open_shifts"` // that last
 	TargetsMet  int      `json:"targets_met"`
+	// Residuals are those of the baselines of the saving, for a portfolio; nil where
+	// they are not known.
+	Residuals *Residuals `json:"residuals,omitempty"`
 	// Parts are what a portfolio's targets are added up from, by target.
 	Parts map[string]Part `json:"parts,omitempty"`
 }

@@ -2,6 +2,7 @@ package building
 
 import (
 	"math"
+	"sort"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
@@ -106,10 +107,18 @@ func (m *meterRows) of(i energy.Interval) []energy.Row {
 // year is the 365 days up to an instant.
 func year(to time.Time) energy.Period { return energy.Period{From: to.AddDate(0, 0, -365), To: to} }
 
+// within are the rows that lie wholly in a period, as energy.Period's are, without
+// a copy: rows ascend, and are not to be changed.
+func within(p energy.Period, rows []energy.Row) []energy.Row {
+	from := sort.Search(len(rows), func(i int) bool { return !rows[i].Start.Before(p.From) })
+	to := from + sort.Search(len(rows)-from, func(i int) bool { return rows[from+i].End.After(p.To) })
+	return rows[from:to:to]
+}
+
 // coverage is the share of a period over which the use is known.
 func coverage(rows []energy.Row, p energy.Period) *float64 {
 	var known float64
-	for _, r := range p.Within(rows) {
+	for _, r := range within(p, rows) {
 		if !math.IsNaN(r.Use) {
 			known += r.Days()
 		}

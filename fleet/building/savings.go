@@ -83,10 +83,10 @@ func (e *evaluation) request(m Meter, sp span) (assess.Request, *energy.Reason) 
 		return assess.Request{}, &energy.Reason{Code: NotHourly, Text: "the register is not read often enough to tell its hours apart"}
 	}
 	q := assess.Request{
-		Baseline: sp.baseline.Within(rows.of(o.Interval)), Reporting: sp.reporting.Within(rows.of(o.Interval)),
+		Baseline: within(sp.baseline, rows.of(o.Interval)), Reporting: within(sp.reporting, rows.of(o.Interval)),
 		Interval: o.Interval, Model: o.Model, Option: o.Option, Confidence: o.Confidence,
 		DropZeros: o.DropZeros, HeatingOnly: *o.HeatingOnly, Adjustments: e.adjustments(m),
-		Typical: typicalRows(e.typical, e.loc, typicalYear, o.Interval),
+		Typical: typicalRows(e.typical, e.loc, typicalYear, o.Interval), Memory: e.memory,
 	}
 	q.Requirement = caltrack.Requirement{
 		Days: daysOf(sp.baseline), Coverage: caltrack.Year().Coverage, From: sp.baseline.From, To: sp.baseline.To,
@@ -103,7 +103,7 @@ func (e *evaluation) basis(m Meter, i *Intervention, sp span, a *assess.Assessme
 	b := basisOf(a.Version, v)
 	b.span(energy.Period{From: sp.baseline.From, To: sp.reporting.To})
 	if sp.reporting.To.After(sp.reporting.From) {
-		b.Coverage = coverage(sp.reporting.Within(e.meter(m).daily), sp.reporting)
+		b.Coverage = coverage(within(sp.reporting, e.meter(m).daily), sp.reporting)
 	} else {
 		b.add(energy.Reason{Code: NotYet, Critical: true, Text: "there is no whole day since the measure was done, on " + string(i.end())})
 	}
@@ -162,14 +162,15 @@ func (e *evaluation) hourlyOf(m Meter, intervention string, baseline energy.Peri
 			return f
 		}
 	}
-	f := hourlyFit{intervention: intervention, baseline: baseline.Within(e.meter(m).hourly)}
-	f.model, f.err = e.fitHourly(m, f.baseline, caltrack.Requirement{Days: daysOf(baseline), Coverage: 0.9, From: baseline.From, To: baseline.To})
+	f := hourlyFit{intervention: intervention, baseline: within(baseline, e.meter(m).hourly)}
+	f.model, f.err = e.fitHourly(m, f.baseline, e.memory, caltrack.Requirement{Days: daysOf(baseline), Coverage: 0.9, From: baseline.From, To: baseline.To})
 	e.hourly[m] = append(e.hourly[m], f)
 	return f
 }
 
-// fitHourly fits the hourly model of a meter to rows that suffice.
-func (e *evaluation) fitHourly(m Meter, rows []energy.Row, want caltrack.Requirement) (energy.Model, error) {
+// fitHourly fits the hourly model of a meter to rows that suffice. A memory is for
+// rows that stay what they are from night to night; otherwise it is nil.
+func (e *evaluation) fitHourly(m Meter, rows []energy.Row, memory *assess.Memory, want caltrack.Requirement) (energy.Model, error) {
 	if len(e.meter(m).hourly) == 0 {
 		return nil, energy.Lacking(Version, NotHourly, "the register is not read often enough to tell its hours apart")
 	}
@@ -179,7 +180,7 @@ func (e *evaluation) fitHourly(m Meter, rows []energy.Row, want caltrack.Require
 	id := e.Plan.Options(m).HourlyModel
 	for _, f := range choose.Hourly() {
 		if f.ID == id {
-			return f.Fit(rows)
+			return memory.Fit(f, rows)
 		}
 	}
 	return nil, fmt.Errorf("no hourly model %q", id)
@@ -193,8 +194,7 @@ func (e *evaluation) fitHourly(m Meter, rows []energy.Row, want caltrack.Require
 func (e *evaluation) counterfactual(s *Saving, m Meter, q assess.Request) (rows []energy.Row, baseline []float64) {
 	expected := s.Assessment.Avoided.Series
 	if q.Interval == energy.Hourly {
-		rows = q.Reporting
-		baseline = s.Assessment.Model().Predict(rows)
+		rows, baseline = s.Assessment.Reporting()
 		for i := range rows {
 			baseline[i] += adjusted(q.Adjustments, rows[i])
 		}
@@ -203,7 +203,7 @@ func (e *evaluation) counterfactual(s *Saving, m Meter, q assess.Request) (rows 
 	var hourly []energy.Row
 	var shape []float64
 	if f := e.hourlyOf(m, s.Intervention, s.Baseline); f.err == nil {
-		hourly = s.Reporting.Within(e.meter(m).hourly)
+		hourly = within(s.Reporting, e.meter(m).hourly)
 		shape = f.model.Predict(hourly)
 	}
 	at := 0

@@ -232,6 +232,24 @@ func (e *evaluation) savedPart(all []Saving, meters ...Meter) (Part, bool) {
 	return p, found
 }
 
+// standardPlus is the half width of the standard's interval around the newest
+// savings of meters of one unit; nil where one has none.
+func standardPlus(all []Saving, meters ...Meter) *float64 {
+	square := 0.0
+	for _, m := range meters {
+		s, _ := newest(all, m)
+		if s == nil {
+			continue
+		}
+		u := s.Assessment.Avoided.Uncertainty
+		if u == nil {
+			return nil
+		}
+		square += u.Plus * u.Plus
+	}
+	return energy.Known(math.Sqrt(square))
+}
+
 func (e *evaluation) carbonPart(all []Saving) (Part, bool) {
 	var p Part
 	found, sure, square := false, true, 0.0

@@ -29,12 +29,12 @@ func (e *evaluation) usage() Usage {
 			m.add(reason)
 		}
 		if m.Status == OK {
-			sum, _ := sumOf(latest.Within(rows.daily))
+			sum, _ := sumOf(within(latest, rows.daily))
 			sum /= *m.Coverage // what is missing, at the rate of the rest
 			m.Use = energy.Known(sum)
 			m.PerM2 = carbon.Intensity(sum, latest, e.Plan.FloorM2)
 		}
-		if y, err := compare.YearOnYear(latest.Within(rows.daily), year(latest.From).Within(rows.daily)); err == nil {
+		if y, err := compare.YearOnYear(within(latest, rows.daily), within(year(latest.From), rows.daily)); err == nil {
 			m.YearOnYear = y
 		}
 		u.Meters = append(u.Meters, m)
@@ -77,12 +77,12 @@ func (e *evaluation) load(p energy.Period) (rows []energy.Row, generation []floa
 	case pv.present && len(e.Series.Export) == 0:
 		return nil, nil, "without power_w it is not known how much of the generation went out"
 	}
-	rows = slices.Clone(p.Within(grid.hourly))
+	rows = slices.Clone(within(p, grid.hourly))
 	generation = make([]float64, len(rows))
 	if !pv.present {
 		return rows, generation, ""
 	}
-	made := p.Within(pv.hourly)
+	made := within(p, pv.hourly)
 	exported := map[int64]float64{}
 	for _, x := range e.Series.Export {
 		exported[x.TS] = x.Value / 1000

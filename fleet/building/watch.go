@@ -2,8 +2,10 @@ package building
 
 import (
 	"errors"
+	"hash/fnv"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
@@ -49,14 +51,14 @@ func (e *evaluation) presentOf(m Meter) (presentModel, error) {
 	from := e.table.asOf.AddDate(0, 0, -e.Plan.Rules.WatchDays)
 	training := year(from)
 	q := assess.Request{
-		Baseline: training.Within(e.meter(m).daily), Interval: energy.Daily, Confidence: o.Confidence,
+		Baseline: within(training, e.meter(m).daily), Interval: energy.Daily, Confidence: o.Confidence,
 		DropZeros: o.DropZeros, HeatingOnly: *o.HeatingOnly,
 		Requirement: caltrack.Requirement{Days: baselineDays, Coverage: 0.9, From: training.From, To: training.To},
 	}
 	if o.Interval == energy.Daily {
 		q.Model = o.Model
 	}
-	a, err := assess.Assess(q)
+	a, err := e.assessPresent(m, from, q)
 	if err != nil {
 		return p, err
 	}
@@ -72,8 +74,50 @@ func (e *evaluation) presentOf(m Meter) (presentModel, error) {
 		}
 	}
 	p.Fit, p.Choice, p.model = a.Fit, a.Choice, a.Model()
-	p.rows = energy.Period{From: from, To: e.table.asOf}.Within(e.meter(m).daily)
+	p.rows = within(energy.Period{From: from, To: e.table.asOf}, e.meter(m).daily)
 	return p, nil
+}
+
+// choiceDays is how long the choice of the present model stands. The model is
+// fitted every night to the year before the days that are watched; which one it
+// is was chosen on the year before the newest of the days, choiceDays apart, that
+// differ from building to building so that they do not all choose in one night.
+const choiceDays = 28
+
+// assessPresent fits the model that was chosen for these days, or chooses where
+// there was no whole year yet then.
+func (e *evaluation) assessPresent(m Meter, from time.Time, q assess.Request) (*assess.Assessment, error) {
+	training := year(e.choiceDay(from))
+	if q.Model != "" || training.From.Before(e.meter(m).first) {
+		return assess.Assess(q)
+	}
+	then := q
+	then.Baseline, then.Memory = within(training, e.meter(m).daily), e.memory
+	then.Requirement.From, then.Requirement.To = training.From, training.To
+	chosen, err := assess.Assess(then)
+	if err != nil {
+		return nil, err
+	}
+	if chosen.Fit == nil {
+		return assess.Assess(q)
+	}
+	q.Choice = chosen.Choice
+	a, err := assess.Assess(q)
+	if err != nil || a.Fit != nil {
+		return a, err
+	}
+	q.Choice = nil
+	return assess.Assess(q)
+}
+
+// choiceDay is the newest day, up to a local midnight, on which the building
+// chooses.
+func (e *evaluation) choiceDay(at time.Time) time.Time {
+	h := fnv.New32a()
+	h.Write([]byte(e.Plan.Building))
+	y, month, d := at.Date()
+	day := time.Date(y, month, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
+	return at.AddDate(0, 0, -int((day+int64(h.Sum32()%choiceDays))%choiceDays))
 }
 
 // without is a verdict as it would be without one reason.
@@ -140,7 +184,7 @@ func (e *evaluation) shiftCost(m Meter, s watch.Shift) *tariff.Money {
 	if s.End != nil {
 		p.To = *s.End
 	}
-	bill := t.Price(p.Within(e.meter(m).finest()))
+	bill := t.Price(within(p, e.meter(m).finest()))
 	if use := bill.Use - bill.Unpriced; use > 0 {
 		return &tariff.Money{Minor: int64(math.Round(s.Total * float64(bill.Energy.Minor) / use)), Currency: t.Currency}
 	}
@@ -174,8 +218,8 @@ func (e *evaluation) forecast() Forecast {
 	} else if e.meter(Solar).present {
 		f.add(energy.Reason{Code: GenerationBehind, Text: "the forecast is of what comes from the grid: " + why})
 	}
-	train := training.Within(load)
-	model, err := e.fitHourly(Electricity, train, caltrack.Requirement{})
+	train := within(training, load)
+	model, err := e.fitHourly(Electricity, train, nil, caltrack.Requirement{})
 	if days := daysOf(training); err == nil && days < leastTraining {
 		err = energy.Lacking(watch.Version, ShortTraining, "four weeks of hours are needed before those that the forecast is checked on")
 	} else if days < baselineDays {
@@ -186,7 +230,7 @@ func (e *evaluation) forecast() Forecast {
 		return f
 	}
 	f.Model = model.Describe().Model
-	seen, latest := train[max(0, len(train)-leastTraining*24):], check.Within(load)
+	seen, latest := train[max(0, len(train)-leastTraining*24):], within(check, load)
 	if f.Backtest, err = watch.Backtest(model, seen, latest); err != nil {
 		f.fail(err)
 		return f

@@ -21,6 +21,45 @@ type Steps struct {
 	Until time.Time `json:"until"`
 }
 
+// HeldSteps are steps that ascend, each of which holds for twice their median
+// length at most: beyond that nothing is known until the next. A series that has
+// a hole is not taken to stand still in it.
+func HeldSteps(steps []Step, until time.Time) Steps {
+	if len(steps) < 2 {
+		return Steps{Steps: steps, Until: until}
+	}
+	lengths := make([]time.Duration, len(steps)-1)
+	for i := range lengths {
+		lengths[i] = steps[i+1].From.Sub(steps[i].From)
+	}
+	slices.Sort(lengths)
+	longest := 2 * lengths[len(lengths)/2]
+	s := Steps{Steps: make([]Step, 0, len(steps))}
+	for i, st := range steps {
+		s.Steps = append(s.Steps, st)
+		if end := st.From.Add(longest); i+1 < len(steps) && end.Before(steps[i+1].From) {
+			s.Steps = append(s.Steps, Step{From: end, Value: math.NaN()})
+		}
+	}
+	s.Until = earlier(until, steps[len(steps)-1].From.Add(longest))
+	return s
+}
+
+// Constant reports whether the value is known and the same all over a row.
+func (s Steps) Constant(r Row) bool {
+	i := max(0, sort.Search(len(s.Steps), func(i int) bool { return s.Steps[i].From.After(r.Start) })-1)
+	if i >= len(s.Steps) {
+		return false
+	}
+	first := s.Steps[i].Value
+	for ; i < len(s.Steps) && s.Steps[i].From.Before(r.End); i++ {
+		if s.Steps[i].Value != first {
+			return false
+		}
+	}
+	return true
+}
+
 // Over is the mean of the value over a row, weighted by time, and the share of
 // the row over which it is known. The mean is NaN where none is.
 func (s Steps) Over(r Row) (mean, known float64) {

@@ -3,13 +3,11 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
-	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 )
 
@@ -27,39 +25,38 @@ type RollupDay struct {
 	rollup.Day
 }
 
-// CapacityDay is what was measured of a battery's capacity on one day: every
-// measurement that starts on it.
-type CapacityDay struct {
-	telemetry.DeviceDay
-	Found []battery.Capacity
-}
-
 // Changes are the results of a run and the watermark that goes with them.
 type Changes struct {
-	Job        string
-	Watermark  *Watermark    // nil: unchanged
-	Rollups    []RollupDay   // each replaces that of its day; one without hours deletes it
-	Capacities []CapacityDay // each replaces those that start on its day
+	Job       string
+	Watermark *Watermark  // nil: unchanged
+	Rollups   []RollupDay // each replaces that of its day; one without hours deletes it
+	Parts     []Part      // results of other kinds
 }
 
-// Commit saves the changes, all of them or none. A measurement that does not
-// start on the day it is given for is an error, as is a number that is not
-// finite.
+// Part is some results of one kind, with the knowledge of how they are saved.
+type Part interface {
+	write(ctx context.Context, tx *sql.Tx) error
+}
+
+// Commit saves the changes, all of them or none. A number that is not finite is
+// an error. Error: ErrDeposed under a context of Lead's where another process has
+// come to lead the job.
 func (l *Ledger) Commit(ctx context.Context, c Changes) error {
 	rollups, err := l.packRollups(c.Rollups)
 	if err != nil {
 		return fmt.Errorf("commit results of %s: %w", c.Job, err)
 	}
-	capacities, err := packCapacities(c.Capacities)
-	if err != nil {
-		return fmt.Errorf("commit results of %s: %w", c.Job, err)
-	}
 	err = l.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := serves(ctx, tx); err != nil {
+			return err
+		}
 		if err := writeRollups(ctx, tx, rollups); err != nil {
 			return err
 		}
-		if err := writeCapacities(ctx, tx, c.Capacities, capacities); err != nil {
-			return err
+		for _, p := range joined(c.Parts) {
+			if err := p.write(ctx, tx); err != nil {
+				return err
+			}
 		}
 		return writeWatermark(ctx, tx, c.Job, c.Watermark)
 	})
@@ -112,52 +109,6 @@ func writeRollups(ctx context.Context, tx *sql.Tx, days []packedRollup) error {
 		}
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// packCapacities returns the JSON of each measurement of each day.
-func packCapacities(days []CapacityDay) ([][]string, error) {
-	packed := make([][]string, len(days))
-	for i, d := range days {
-		for _, c := range d.Found {
-			if telemetry.DayOf(c.From) != d.Day {
-				return nil, fmt.Errorf("capacity of %s from %d does not start on day %d", d.Ref(), c.From, d.Day)
-			}
-			payload, err := json.Marshal(c)
-			if err != nil {
-				return nil, fmt.Errorf("capacity of %s from %d: %w", d.Ref(), c.From, err)
-			}
-			packed[i] = append(packed[i], string(payload))
-		}
-	}
-	return packed, nil
-}
-
-func writeCapacities(ctx context.Context, tx *sql.Tx, days []CapacityDay, payloads [][]string) error {
-	if len(days) == 0 {
-		return nil
-	}
-	remove, err := tx.PrepareContext(ctx, `DELETE FROM capacities
-		WHERE kind = $1 AND device = $2 AND from_ts >= $3 AND from_ts < $4`)
-	if err != nil {
-		return err
-	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO capacities (kind, device, method, from_ts, payload)
-		VALUES ($1, $2, $3, $4, $5)`)
-	if err != nil {
-		return err
-	}
-	for i, d := range days {
-		start := d.Day * telemetry.Day
-		if _, err := remove.ExecContext(ctx, string(d.Kind), d.Device, start, start+telemetry.Day); err != nil {
-			return err
-		}
-		for j, c := range d.Found {
-			if _, err := insert.ExecContext(ctx, string(d.Kind), d.Device, string(c.Method), c.From, payloads[i][j]); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

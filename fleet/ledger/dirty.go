@@ -4,9 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
@@ -19,11 +20,26 @@ type DirtyDay struct {
 
 // MarkDirty says that readings of these days were committed. When it returns,
 // a call of Dirty that begins later is sure to return the days, unless one
-// that began after the readings were committed has done so already. Days that
-// were marked since the last call of Dirty cost no I/O.
+// that returned after the readings were committed has done so already. Days
+// that were marked since days were last handed out are not written again; where
+// other processes use the database too, that is asked for.
 func (l *Ledger) MarkDirty(ctx context.Context, days []telemetry.DeviceDay) error {
-	err := l.dirty.mark(days, func(missing []telemetry.DeviceDay) error {
-		return l.db.Update(ctx, func(tx *sql.Tx) error { return mark(ctx, tx, missing) })
+	if len(days) == 0 {
+		return nil
+	}
+	if l.db.Shared() {
+		_, handed, err := l.markings(ctx)
+		if err != nil {
+			return fmt.Errorf("mark dirty days: %w", err)
+		}
+		l.dirty.handOut(handed)
+	}
+	err := l.dirty.mark(days, func(missing []telemetry.DeviceDay) (seq int64, err error) {
+		err = l.db.Update(ctx, func(tx *sql.Tx) error {
+			seq, err = mark(ctx, tx, missing)
+			return err
+		})
+		return seq, err
 	})
 	if err != nil {
 		return fmt.Errorf("mark dirty days: %w", err)
@@ -32,22 +48,21 @@ func (l *Ledger) MarkDirty(ctx context.Context, days []telemetry.DeviceDay) erro
 }
 
 // mark gives the days one new number.
-func mark(ctx context.Context, tx *sql.Tx, days []telemetry.DeviceDay) error {
-	seq, err := nextSeq(ctx, tx)
-	if err != nil {
-		return err
+func mark(ctx context.Context, tx *sql.Tx, days []telemetry.DeviceDay) (seq int64, err error) {
+	if seq, err = nextSeq(ctx, tx); err != nil {
+		return 0, err
 	}
 	upsert, err := tx.PrepareContext(ctx, `INSERT INTO dirty_days (kind, device, day, seq) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (kind, device, day) DO UPDATE SET seq = excluded.seq`)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, d := range days {
 		if _, err := upsert.ExecContext(ctx, string(d.Kind), d.Device, d.Day, seq); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return seq, nil
 }
 
 // nextSeq takes a number greater than all before. The row it changes stays
@@ -57,48 +72,68 @@ func nextSeq(ctx context.Context, tx *sql.Tx) (seq int64, err error) {
 	return seq, err
 }
 
+// markings returns the number of the latest marking that is committed, with
+// all before it, and the greatest number that was handed out.
+func (l *Ledger) markings(ctx context.Context) (latest, handed int64, err error) {
+	err = l.db.Read.QueryRowContext(ctx, `SELECT d.value, h.value FROM counters AS d, counters AS h
+		WHERE d.name = 'dirty' AND h.name = 'handed'`).Scan(&latest, &handed)
+	return latest, handed, err
+}
+
 // Dirty returns the days that were marked with a number greater than after,
-// ordered by kind, device and day, and the greatest number given out by then: a
-// caller that works off the days saves it as its watermark and gives it as
-// after the next time. Callers with watermarks of their own do not disturb one
-// another.
+// ordered by kind, device and day, and a number up to which the markings are all
+// among them: a caller that works off the days saves it as its watermark and
+// gives it as after the next time. Callers with watermarks of their own do not
+// disturb one another, nor do those of other processes.
 //
 // Readings whose marking returned before the call are either visible to reads
 // that begin when Dirty has returned, with their day in the result, or were so
 // at an earlier call.
 func (l *Ledger) Dirty(ctx context.Context, after int64) (days []DirtyDay, upTo int64, err error) {
-	tx, upTo, err := l.snapshotDirty(ctx)
-	if err != nil {
+	return l.DirtyOf(ctx, after, devices.Kinds(), math.MinInt64, math.MaxInt64)
+}
+
+// DirtyOf is Dirty for devices of the kinds and the days in [fromDay, toDay) alone.
+func (l *Ledger) DirtyOf(ctx context.Context, after int64, kinds []devices.Kind, fromDay, toDay int64) (days []DirtyDay, upTo int64, err error) {
+	if upTo, err = l.handOut(ctx); err != nil {
 		return nil, 0, fmt.Errorf("read dirty days: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // a read has nothing to commit
-	days, err = sqlite.Collect(ctx, tx, scanDirty,
-		`SELECT kind, device, day, seq FROM dirty_days WHERE seq > $1 ORDER BY kind, device, day`, after)
+	// A day that was marked since is among them too, for it may have had a
+	// number that is to be handed out now. It will be handed out again.
+	names := make([]string, len(kinds))
+	for k := range kinds {
+		names[k] = string(kinds[k])
+	}
+	q := database.NewQuery(`SELECT kind, device, day, seq FROM dirty_days`)
+	q.Where("seq > ?", after).WhereIn("kind", names).Where("day >= ?", fromDay).Where("day < ?", toDay).Page("kind, device, day", 0, 0)
+	days, err = database.Collect(ctx, l.db.Read, scanDirty, q.Text(), q.Args()...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read dirty days: %w", err)
 	}
 	return days, max(upTo, after), nil
 }
 
-// snapshotDirty empties the set and returns a transaction that reads the state
-// of that moment. Its first query, which pins the state, is under order as
-// well; what is read from it afterwards holds no marking up.
-func (l *Ledger) snapshotDirty(ctx context.Context) (tx *sql.Tx, upTo int64, err error) {
-	// A connection may have to be waited for: not under the lock.
-	if tx, err = l.db.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
-		return nil, 0, err
-	}
-	err = l.dirty.handOut(func() error {
-		return tx.QueryRowContext(ctx, `SELECT value FROM counters WHERE name = 'dirty'`).Scan(&upTo)
-	})
+// handOut commits that the markings up to the latest are handed out, and
+// returns its number.
+func (l *Ledger) handOut(ctx context.Context) (upTo int64, err error) {
+	upTo, handed, err := l.markings(ctx)
 	if err != nil {
-		_ = tx.Rollback() // the error of the query says more
-		return nil, 0, err
+		return 0, err
 	}
-	return tx, upTo, nil
+	if handed < upTo {
+		err := l.db.Update(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE counters SET value = $1 WHERE name = 'handed' AND value < $1`, upTo)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	l.dirty.handOut(upTo)
+	return upTo, nil
 }
 
-func scanDirty(row sqlite.Scanner) (d DirtyDay, err error) {
+func scanDirty(row database.Scanner) (d DirtyDay, err error) {
 	err = row.Scan(&d.Kind, &d.Device, &d.Day, &d.Seq)
 	return d, err
 }
@@ -106,19 +141,22 @@ func scanDirty(row sqlite.Scanner) (d DirtyDay, err error) {
 // Invalidate marks every day of the device that ever was marked: its results
 // will be computed anew.
 func (l *Ledger) Invalidate(ctx context.Context, ref devices.Ref) error {
-	err := l.db.Update(ctx, func(tx *sql.Tx) error {
-		seq, err := nextSeq(ctx, tx)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE dirty_days SET seq = $1 WHERE kind = $2 AND device = $3`,
-			seq, string(ref.Kind), ref.ID)
-		return err
-	})
+	err := l.db.Update(ctx, func(tx *sql.Tx) error { return markAll(ctx, tx, ref) })
 	if err != nil {
 		return fmt.Errorf("invalidate %s: %w", ref, err)
 	}
 	return nil
+}
+
+// markAll gives every day of the device that has a number a new one.
+func markAll(ctx context.Context, tx *sql.Tx, ref devices.Ref) error {
+	seq, err := nextSeq(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE dirty_days SET seq = $1 WHERE kind = $2 AND device = $3`,
+		seq, string(ref.Kind), ref.ID)
+	return err
 }
 
 // DaySpan is the first and the last day that hold data, both inclusive, counted
@@ -134,11 +172,11 @@ func (l *Ledger) Spans(ctx context.Context, kind devices.Kind) (map[string]DaySp
 		device string
 		span   DaySpan
 	}
-	scan := func(row sqlite.Scanner) (s deviceSpan, err error) {
+	scan := func(row database.Scanner) (s deviceSpan, err error) {
 		err = row.Scan(&s.device, &s.span.First, &s.span.Last)
 		return s, err
 	}
-	all, err := sqlite.Collect(ctx, l.db.Read, scan,
+	all, err := database.Collect(ctx, l.db.Read, scan,
 		`SELECT device, min(day), max(day) FROM dirty_days WHERE kind = $1 GROUP BY device`, string(kind))
 	if err != nil {
 		return nil, fmt.Errorf("read spans: %w", err)

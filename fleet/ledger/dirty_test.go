@@ -51,6 +51,11 @@ func TestDirtyOrderAndNumbers(t *testing.T) {
 	// A caller with an older watermark gets both, whoever asked before.
 	dirty(0, batteryDay("B", 2), batteryDay("b", 2), batteryDay("b", 10), batteryDay("c", 1), station)
 	dirty(two)
+	some, _, err := l.DirtyOf(ctx, 0, []devices.Kind{devices.KindBattery}, 2, 10)
+	ok(t, err)
+	if len(some) != 2 || some[0].DeviceDay != batteryDay("B", 2) || some[1].DeviceDay != batteryDay("b", 2) {
+		t.Errorf("of batteries on days 2 to 9: got %v", some)
+	}
 
 	closed(t, l)
 	l = open(t, path)

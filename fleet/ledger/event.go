@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
@@ -17,6 +17,7 @@ func (l *Ledger) AppendEvents(ctx context.Context, events []telemetry.Event) (in
 		return 0, nil
 	}
 	err = l.db.Update(ctx, func(tx *sql.Tx) error {
+		inserted = 0
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO events (kind, device, event_id, ts, type, data)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`)
 		if err != nil {
@@ -59,8 +60,8 @@ type EventQuery struct {
 // Events returns a page of events by time, then kind, device and id, and how
 // many the query selects.
 func (l *Ledger) Events(ctx context.Context, q EventQuery) (events []telemetry.Event, total int, err error) {
-	count := sqlite.NewQuery(`SELECT count(*) FROM events`)
-	page := sqlite.NewQuery(`SELECT kind, device, event_id, ts, type, data FROM events`)
+	count := database.NewQuery(`SELECT count(*) FROM events`)
+	page := database.NewQuery(`SELECT kind, device, event_id, ts, type, data FROM events`)
 	q.where(count)
 	q.where(page)
 	page.Page("ts, kind, device, event_id", q.Limit, q.Offset)
@@ -68,7 +69,7 @@ func (l *Ledger) Events(ctx context.Context, q EventQuery) (events []telemetry.E
 		if err := tx.QueryRowContext(ctx, count.Text(), count.Args()...).Scan(&total); err != nil {
 			return err
 		}
-		events, err = sqlite.Collect(ctx, tx, scanEvent, page.Text(), page.Args()...)
+		events, err = database.Collect(ctx, tx, scanEvent, page.Text(), page.Args()...)
 		return err
 	})
 	if err != nil {
@@ -77,7 +78,7 @@ func (l *Ledger) Events(ctx context.Context, q EventQuery) (events []telemetry.E
 	return events, total, nil
 }
 
-func (q *EventQuery) where(to *sqlite.Query) {
+func (q *EventQuery) where(to *database.Query) {
 	if q.Kind != "" {
 		to.Where("kind = ?", string(q.Kind))
 	}
@@ -92,7 +93,7 @@ func (q *EventQuery) where(to *sqlite.Query) {
 	}
 }
 
-func scanEvent(row sqlite.Scanner) (e telemetry.Event, err error) {
+func scanEvent(row database.Scanner) (e telemetry.Event, err error) {
 	err = row.Scan(&e.Kind, &e.Device, &e.ID, &e.TS, &e.Type, &e.Data)
 	return e, err
 }

@@ -14,9 +14,11 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 345e6, time.UTC)
 
+// open opens the ledger at the path, or what stands for it where the test runs
+// on PostgreSQL.
 func open(t testing.TB, path string) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), path, ledger.Options{Now: func() time.Time { return noon }})
+	l, err := ledger.Open(t.Context(), servers.where(t, path), ledger.Options{Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

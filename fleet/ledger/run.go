@@ -5,18 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
 // KeepRuns is how many runs of each job are kept; older ones are dropped as new
 // ones begin.
 const KeepRuns = 500
-
-// interrupted is the error of a run that never came to its end.
-const interrupted = "interrupted"
 
 // Run is one run of a job. Times are UTC, to the millisecond.
 type Run struct {
@@ -28,6 +27,14 @@ type Run struct {
 	Window  telemetry.Window
 	Rows    int
 	Err     string // empty: it went well
+}
+
+// Unfinished reports whether the run did not do its work for a reason that is not
+// its own: it is still open, was cut off, or the database went away. It is worth
+// another run.
+func (r *Run) Unfinished() bool {
+	cut := []string{interrupted, context.Canceled.Error(), ErrUnavailable.Error(), ErrDeposed.Error()}
+	return r.End.IsZero() || slices.ContainsFunc(cut, func(why string) bool { return strings.Contains(r.Err, why) })
 }
 
 // RunResult is how a run ended.
@@ -66,7 +73,7 @@ func (l *Ledger) EndRun(ctx context.Context, id int64, r RunResult) error {
 		result, err := tx.ExecContext(ctx, `UPDATE job_runs
 			SET ended_at = $1, window_from = $2, window_to = $3, row_count = $4, error = $5
 			WHERE id = $6 AND ended_at IS NULL`,
-			r.End.UnixMilli(), r.Window.From, r.Window.To, r.Rows, r.Err, id)
+			r.End.UnixMilli(), r.Window.From, r.Window.To, r.Rows, storable(r.Err), id)
 		if err != nil {
 			return err
 		}
@@ -82,24 +89,10 @@ func (l *Ledger) EndRun(ctx context.Context, id int64, r RunResult) error {
 	return nil
 }
 
-// AbandonRuns ends the runs that are open, as of now, with the error
-// "interrupted", and returns how many. It is called before the first job
-// starts: what is open then was left so by a crash.
-func (l *Ledger) AbandonRuns(ctx context.Context, now time.Time) (abandoned int, err error) {
-	err = l.db.Update(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE job_runs SET ended_at = $1, error = $2 WHERE ended_at IS NULL`,
-			now.UnixMilli(), interrupted)
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		abandoned = int(n)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("abandon runs: %w", err)
-	}
-	return abandoned, nil
+// storable is a text without what PostgreSQL does not take in one. The words of
+// a panic may hold anything.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 const runColumns = "id, job, triggered_by, started_at, ended_at, window_from, window_to, row_count, error"
@@ -107,12 +100,12 @@ const runColumns = "id, job, triggered_by, started_at, ended_at, window_from, wi
 // Runs returns the newest runs of the job, or of all jobs where job is empty,
 // newest first; at most limit, or all that are kept where it is 0 or less.
 func (l *Ledger) Runs(ctx context.Context, job string, limit int) ([]Run, error) {
-	q := sqlite.NewQuery(`SELECT ` + runColumns + ` FROM job_runs`)
+	q := database.NewQuery(`SELECT ` + runColumns + ` FROM job_runs`)
 	if job != "" {
 		q.Where("job = ?", job)
 	}
 	q.Page("id DESC", limit, 0)
-	runs, err := sqlite.Collect(ctx, l.db.Read, scanRun, q.Text(), q.Args()...)
+	runs, err := database.Collect(ctx, l.db.Read, scanRun, q.Text(), q.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
@@ -132,7 +125,7 @@ func (l *Ledger) LastRun(ctx context.Context, job string) (Run, bool, error) {
 	return run, true, nil
 }
 
-func scanRun(row sqlite.Scanner) (Run, error) {
+func scanRun(row database.Scanner) (Run, error) {
 	var (
 		r     Run
 		start int64

@@ -92,3 +92,14 @@ func TestOldRunsAreDropped(t *testing.T) {
 		t.Errorf("run of another job: got %v, %v, %v, want it kept", last, ran, err)
 	}
 }
+
+// The words of a panic may hold what no text of a database does.
+func TestRunWithAnyError(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	id, err := l.BeginRun(ctx, "rollup", noon, "schedule")
+	ok(t, err)
+	ok(t, l.EndRun(ctx, id, ledger.RunResult{Err: "panic: a\x00b\xffc"}))
+	last, _, err := l.LastRun(ctx, "rollup")
+	ok(t, err)
+	same(t, "error", last.Err, "panic: a\uFFFDb\uFFFDc")
+}

@@ -208,6 +208,11 @@ func uptimeOf(t *Totals, faults []Fault, reports bool, w Window, s Setting) Upti
 	if slots == 0 && t.SlotMS > 0 {
 		slots = int(math.Round(float64(t.SlotTotal) / float64(t.SlotMS)))
 	}
+	if t.Days == 0 {
+		u := Uptime{Basis: basis("fault_events", UptimeVersion, w)}
+		u.lacking("the station sent nothing in the window, so nobody knows whether it worked")
+		return u
+	}
 	u := Reliability(faults, w, slots, reports || t.StateMS > 0)
 	if u.Status == OK && !reports && t.UnavailableMS > 0 {
 		down := float64(t.UnavailableMS) / 3600e3

@@ -5,10 +5,13 @@ import "slices"
 // UptimeVersion names the rules of Reliability.
 const UptimeVersion = "uptime/1"
 
+// UnknownSlot stands for a slot that a report did not name so that it can be read.
+const UnknownSlot = -1
+
 // Fault is one that was opened and, unless To is 0, closed.
 type Fault struct {
 	From, To int64 // Unix milliseconds
-	Slot     int   // 0: the whole station
+	Slot     int   // 0: the whole station; UnknownSlot: one of its slots
 	Code     string
 	// Attended is when maintenance came, Unix milliseconds; 0: not reported.
 	Attended int64
@@ -125,11 +128,12 @@ func Reliability(faults []Fault, w Window, slots int, known bool) Uptime {
 			continue
 		}
 		u.Faults++
-		if f.To > 0 {
+		// What came after the window nobody knew at its end.
+		if f.To > 0 && f.To <= w.To {
 			repair += float64(f.To-f.From) / 3600e3
 			repaired++
 		}
-		if f.Attended >= f.From && f.Attended > 0 {
+		if f.Attended >= f.From && f.Attended > 0 && f.Attended <= w.To {
 			respond += float64(f.Attended-f.From) / 3600e3
 			responded++
 		}

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 )
 
@@ -87,7 +87,7 @@ const shards = 64
 type Tracker struct {
 	opts   Options
 	preset int64 // milliseconds
-	db     *sqlite.DB
+	db     *database.DB
 	parts  [shards]part
 
 	devices   atomic.Int64
@@ -122,7 +122,7 @@ func Open(ctx context.Context, path string, opts Options) (*Tracker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open presence: %w", err)
 	}
-	db, err := sqlite.Open(ctx, path, files)
+	db, err := database.Open(ctx, path, database.Options{Migrations: files})
 	if err != nil {
 		return nil, fmt.Errorf("open presence: %w", err)
 	}

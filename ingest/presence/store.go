@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // chunk is how many devices are written in one transaction.
@@ -142,7 +142,7 @@ func (t *Tracker) encodeClock(ref devices.Ref) (string, error) {
 // load reads the file, and says how many devices have a presence there. What is
 // beyond MaxDevices stays there.
 func (t *Tracker) load(ctx context.Context) (saved int, err error) {
-	rows, err := sqlite.Collect(ctx, t.db.Read, scanRow,
+	rows, err := database.Collect(ctx, t.db.Read, scanRow,
 		`SELECT kind, id, first_seen, last_seen, newest, offline, since, pace FROM presence ORDER BY last_seen DESC`)
 	if err != nil {
 		return 0, err
@@ -152,7 +152,7 @@ func (t *Tracker) load(ctx context.Context) (saved int, err error) {
 			dev.seen = r.seen
 		}
 	}
-	clocks, err := sqlite.Collect(ctx, t.db.Read, scanClock, `SELECT kind, id, spells FROM clocks`)
+	clocks, err := database.Collect(ctx, t.db.Read, scanClock, `SELECT kind, id, spells FROM clocks`)
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +164,7 @@ func (t *Tracker) load(ctx context.Context) (saved int, err error) {
 	return len(rows), nil
 }
 
-func scanRow(s sqlite.Scanner) (r row, err error) {
+func scanRow(s database.Scanner) (r row, err error) {
 	err = s.Scan(&r.ref.Kind, &r.ref.ID, &r.seen.first, &r.seen.last, &r.seen.newest, &r.seen.offline, &r.seen.since, &r.seen.pace)
 	r.seen.pace = max(r.seen.pace, 1)
 	return r, err
@@ -175,7 +175,7 @@ type clockRow struct {
 	clock *clock
 }
 
-func scanClock(s sqlite.Scanner) (clockRow, error) {
+func scanClock(s database.Scanner) (clockRow, error) {
 	var r clockRow
 	var text []byte
 	if err := s.Scan(&r.ref.Kind, &r.ref.ID, &text); err != nil {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 )
 
@@ -29,8 +29,8 @@ const entryColumns = "id, received_at, reason, device, principal, topic, detail,
 
 // List returns a page of entries by id, and how many the filter selects. Entries carry their payloads, so a caller should set a limit.
 func (q *Quarantine) List(ctx context.Context, f Filter) (entries []Entry, total int, err error) {
-	count := sqlite.NewQuery(`SELECT count(*) FROM entries`)
-	page := sqlite.NewQuery(`SELECT ` + entryColumns + ` FROM entries`)
+	count := database.NewQuery(`SELECT count(*) FROM entries`)
+	page := database.NewQuery(`SELECT ` + entryColumns + ` FROM entries`)
 	f.where(count)
 	f.where(page)
 	page.Page(f.order(), f.Limit, f.Offset)
@@ -38,7 +38,7 @@ func (q *Quarantine) List(ctx context.Context, f Filter) (entries []Entry, total
 		if err := tx.QueryRowContext(ctx, count.Text(), count.Args()...).Scan(&total); err != nil {
 			return err
 		}
-		entries, err = sqlite.Collect(ctx, tx, scanEntry, page.Text(), page.Args()...)
+		entries, err = database.Collect(ctx, tx, scanEntry, page.Text(), page.Args()...)
 		return err
 	})
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *Filter) order() string {
 	return "id DESC"
 }
 
-func (f *Filter) where(to *sqlite.Query) {
+func (f *Filter) where(to *database.Query) {
 	if f.Reason != "" {
 		to.Where("reason = ?", string(f.Reason))
 	}
@@ -103,11 +103,11 @@ func (q *Quarantine) Counts(ctx context.Context) (map[wire.Reason]int, error) {
 		reason wire.Reason
 		n      int
 	}
-	scan := func(row sqlite.Scanner) (c reasonCount, err error) {
+	scan := func(row database.Scanner) (c reasonCount, err error) {
 		err = row.Scan(&c.reason, &c.n)
 		return c, err
 	}
-	all, err := sqlite.Collect(ctx, q.db.Read, scan, `SELECT reason, count(*) FROM entries GROUP BY reason`)
+	all, err := database.Collect(ctx, q.db.Read, scan, `SELECT reason, count(*) FROM entries GROUP BY reason`)
 	if err != nil {
 		return nil, fmt.Errorf("count quarantine: %w", err)
 	}
@@ -118,7 +118,7 @@ func (q *Quarantine) Counts(ctx context.Context) (map[wire.Reason]int, error) {
 	return counts, nil
 }
 
-func scanEntry(row sqlite.Scanner) (Entry, error) {
+func scanEntry(row database.Scanner) (Entry, error) {
 	var (
 		e        Entry
 		received int64

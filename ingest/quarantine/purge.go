@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // batchEntries is how many entries one transaction of a purge deletes, so that a
@@ -22,7 +22,7 @@ type Dropped struct {
 
 // Delete removes one entry, say because it was replayed. Error: ErrNotFound.
 func (q *Quarantine) Delete(ctx context.Context, id int64) error {
-	gone, err := q.delete(ctx, sqlite.NewQuery(`DELETE FROM entries`).Where("id = ?", id))
+	gone, err := q.delete(ctx, database.NewQuery(`DELETE FROM entries`).Where("id = ?", id))
 	if err == nil && gone.entries == 0 {
 		err = ErrNotFound
 	}
@@ -64,7 +64,7 @@ func (q *Quarantine) Drop(ctx context.Context, f Filter, keepBytes int64, dryRun
 // selected narrows f to the ids that are there now and go, and sums them up.
 func (q *Quarantine) selected(ctx context.Context, f *Filter, keepBytes int64) (d Dropped, err error) {
 	err = q.db.View(ctx, func(tx *sql.Tx) error {
-		sizes := sqlite.NewQuery(`SELECT id, sum(size) OVER (ORDER BY id DESC) AS through FROM entries`)
+		sizes := database.NewQuery(`SELECT id, sum(size) OVER (ORDER BY id DESC) AS through FROM entries`)
 		f.where(sizes)
 		args := append(sizes.Args(), max(keepBytes, 0))
 		err := tx.QueryRowContext(ctx, fmt.Sprintf(
@@ -76,7 +76,7 @@ func (q *Quarantine) selected(ctx context.Context, f *Filter, keepBytes int64) (
 		if err != nil {
 			return err
 		}
-		sum := sqlite.NewQuery(`SELECT count(*), coalesce(sum(size), 0) FROM entries`)
+		sum := database.NewQuery(`SELECT count(*), coalesce(sum(size), 0) FROM entries`)
 		f.where(sum)
 		return tx.QueryRowContext(ctx, sum.Text(), sum.Args()...).Scan(&d.Entries, &d.Bytes)
 	})
@@ -93,7 +93,7 @@ func (q *Quarantine) drop(ctx context.Context, f Filter) (Dropped, error) {
 		}
 		batch := f
 		batch.Through = last
-		del := sqlite.NewQuery(`DELETE FROM entries`)
+		del := database.NewQuery(`DELETE FROM entries`)
 		batch.where(del)
 		gone, err := q.delete(ctx, del)
 		d.Entries += int(gone.entries)
@@ -108,14 +108,14 @@ func (q *Quarantine) drop(ctx context.Context, f Filter) (Dropped, error) {
 // batchEnd is the last id of the oldest entries that f selects; 0 where it
 // selects none.
 func (q *Quarantine) batchEnd(ctx context.Context, f Filter) (last int64, err error) {
-	ids := sqlite.NewQuery(`SELECT id FROM entries`)
+	ids := database.NewQuery(`SELECT id FROM entries`)
 	f.where(ids)
 	ids.Page("id", batchEntries, 0)
 	err = q.db.Read.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM (`+ids.Text()+`) AS batch`, ids.Args()...).Scan(&last)
 	return last, err
 }
 
-func (q *Quarantine) delete(ctx context.Context, del *sqlite.Query) (gone removed, err error) {
+func (q *Quarantine) delete(ctx context.Context, del *database.Query) (gone removed, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err = q.db.Update(ctx, func(tx *sql.Tx) (err error) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/ingest/quarantine"
 )
@@ -164,7 +164,7 @@ func TestMigrationCountsWhatIsThere(t *testing.T) {
 	path, ctx := filepath.Join(t.TempDir(), "quarantine.db"), t.Context()
 	first, err := os.ReadFile(filepath.Join("migrations", "00001_quarantine.sql"))
 	ok(t, err)
-	db, err := sqlite.Open(ctx, path, fstest.MapFS{"00001_quarantine.sql": {Data: first}})
+	db, err := database.Open(ctx, path, database.Options{Migrations: fstest.MapFS{"00001_quarantine.sql": {Data: first}}})
 	ok(t, err)
 	for i := range 4 {
 		_, err := db.Write.ExecContext(ctx, `INSERT INTO entries (received_at, reason, size, device, principal, topic, detail, payload)
@@ -195,7 +195,7 @@ func TestMigrationOfSenders(t *testing.T) {
 		ok(t, err)
 		old[name] = &fstest.MapFile{Data: data}
 	}
-	db, err := sqlite.Open(ctx, path, old)
+	db, err := database.Open(ctx, path, database.Options{Migrations: old})
 	ok(t, err)
 	tests := []struct{ device, reason, want string }{
 		{"battery/b", "malformed", "battery/b"},

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 )
 
@@ -63,7 +63,7 @@ func (e *Entry) size() int64 {
 
 // Quarantine is a quarantine on SQLite. Goroutines may share it.
 type Quarantine struct {
-	db   *sqlite.DB
+	db   *database.DB
 	opts Options
 
 	mu     sync.Mutex // held over a write and the change of the counts that belongs to it
@@ -87,7 +87,7 @@ func Open(ctx context.Context, path string, opts Options) (*Quarantine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open quarantine: %w", err)
 	}
-	db, err := sqlite.Open(ctx, path, files)
+	db, err := database.Open(ctx, path, database.Options{Migrations: files})
 	if err != nil {
 		return nil, fmt.Errorf("open quarantine: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/fleetwatt/fleetwatt/devices/sqlite"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 )
 
 // usage is how many bytes entries count for, by principal.
@@ -57,16 +57,16 @@ func (r *removed) add(more removed) {
 
 // remove deletes the entries that the conditions of a DELETE select, and books
 // it.
-func remove(ctx context.Context, tx *sql.Tx, del *sqlite.Query) (removed, error) {
+func remove(ctx context.Context, tx *sql.Tx, del *database.Query) (removed, error) {
 	type freed struct {
 		principal string
 		size      int64
 	}
-	scan := func(row sqlite.Scanner) (f freed, err error) {
+	scan := func(row database.Scanner) (f freed, err error) {
 		err = row.Scan(&f.principal, &f.size)
 		return f, err
 	}
-	all, err := sqlite.Collect(ctx, tx, scan, del.Text()+" RETURNING principal, size", del.Args()...)
+	all, err := database.Collect(ctx, tx, scan, del.Text()+" RETURNING principal, size", del.Args()...)
 	if err != nil {
 		return removed{}, err
 	}
@@ -103,7 +103,7 @@ func (e *evictor) evict(ctx context.Context, excess int64) (removed, error) {
 		if err != nil {
 			return removed{}, err
 		}
-		gone, err := remove(ctx, e.tx, sqlite.NewQuery(`DELETE FROM entries`).
+		gone, err := remove(ctx, e.tx, database.NewQuery(`DELETE FROM entries`).
 			Where("principal = ?", []byte(principal)).Where("id <= ?", last))
 		if err != nil {
 			return removed{}, err

@@ -24,12 +24,22 @@ import (
 )
 
 func (a *App) openAPI(metrics *prometheus.Registry) (err error) {
+	doors, err := a.newKeyring()
+	if err != nil {
+		return err
+	}
 	a.api, err = api.New(api.Options{
+		Access: doors, Keys: a.registry, Rate: a.cfg.HTTPRate, Burst: a.cfg.HTTPBurst,
 		AdminKey: a.adminKey, Version: a.version, Schema: a.schema, Log: a.log, Now: a.now,
 		Registry: a.registry, Credentials: credentials{a.registry, a.source.Kick}, Telemetry: a.store,
 		Results: a.ledger, Events: a.ledger, Quarantine: a.quarantine,
 		Jobs: jobs{a.runner, a.ledger}, Health: a, Ingest: intake{a}, Presence: a.presence, TempDir: a.cfg.Data,
-		Metrics:         promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Metrics:        promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		BatteryChanges: a.registry, ResultChanges: a.ledger,
+		Batteries: a.ledger, Book: a.batteryBook(), Live: a.live, Stations: a.ledger, Buildings: a.ledger,
+		StationRules:    a.stationRules,
+		Money:           a.money(),
+		BuildingReports: reports{a.buildings()},
 		OnDeviceChanged: a.ledger.Invalidate,
 	})
 	if err != nil {
@@ -62,8 +72,22 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 	if what != "" {
 		what = fmt.Sprintf("nothing is acknowledged since %s: %s", since.UTC().Format(time.RFC3339), what)
 	}
-	return []api.Check{check("server", stopping), check("intake", a.source.Trouble()), check("ingest", what), check("compaction", a.compactionTrouble(ctx))}
+	return []api.Check{check("server", stopping), check("database", a.databaseTrouble(ctx)), check("intake", a.source.Trouble()), check("ingest", what), check("compaction", a.compactionTrouble(ctx))}
 }
+
+// databaseTrouble says why registry and ledger can't be used; empty where they
+// can. The words of the error may name what is nobody's business.
+func (a *App) databaseTrouble(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	if err := errors.Join(a.registry.Ping(ctx), a.ledger.Ping(ctx)); err != nil {
+		return "the database can't be reached"
+	}
+	return ""
+}
+
+// pingTime is how long the database may take to answer at all.
+const pingTime = 2 * time.Second
 
 // jobs is the runner with its history, as the API wants it.
 type jobs struct {

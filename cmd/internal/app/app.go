@@ -7,6 +7,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +29,6 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/devices/wire"
 	"github.com/fleetwatt/fleetwatt/fleet"
-	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/ingest"
 	"github.com/fleetwatt/fleetwatt/ingest/export"
@@ -50,6 +51,7 @@ type App struct {
 	ledger     *ledger.Ledger
 	quarantine *quarantine.Quarantine
 	presence   *presence.Tracker
+	live       *api.Live
 	pipeline   *ingest.Pipeline
 	sparkplug  *sparkplug.Host // nil: off
 	source     source
@@ -57,13 +59,14 @@ type App struct {
 	api        *api.API
 	http       net.Listener
 	stopping   chan struct{} // closed when the end begins
+	claim      *claim        // nil: the store may be shared, or the ledger is not
 
 	closers []func() error // of what New opened, in that order
 }
 
 // New opens everything; Run serves. Close must be called if Run is not.
 func New(ctx context.Context, cfg config.Config, version string, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, version: version, log: log, now: time.Now, stopping: make(chan struct{})}
+	a := &App{cfg: cfg, version: version, log: log, now: time.Now, live: api.NewLive(time.Now()), stopping: make(chan struct{})}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -111,20 +114,27 @@ func (a *App) open(ctx context.Context) error {
 
 func (a *App) openStores(ctx context.Context) (err error) {
 	path := func(name string) string { return filepath.Join(a.cfg.Data, name) }
+	shared := func(name string) string { return cmp.Or(a.cfg.Database, path(name)) }
 	// First, because a registry that a newer release has written keeps an older
 	// one from starting, and from what it would not find in the store.
-	if a.registry, err = registry.Open(ctx, path("registry.db"), registry.Options{Now: a.now, Logger: a.log}); err != nil {
+	if a.registry, err = registry.Open(ctx, shared("registry.db"), registry.Options{Now: a.now, Logger: a.log}); err != nil {
 		return err
 	}
 	a.onClose(a.registry.Close)
+	if err := a.refuseForgotten(ctx, path("registry.db")); err != nil {
+		return err
+	}
 	if a.store, err = openStore(ctx, a.cfg, a.schema, a.log); err != nil {
 		return err
 	}
 	a.onClose(a.store.Close)
-	if a.ledger, err = ledger.Open(ctx, path("ledger.db"), ledger.Options{Now: a.now}); err != nil {
+	if a.ledger, err = ledger.Open(ctx, shared("ledger.db"), ledger.Options{Now: a.now, Logger: a.log}); err != nil {
 		return err
 	}
 	a.onClose(a.ledger.Close)
+	if err := a.claimStore(ctx); err != nil {
+		return err
+	}
 	if a.quarantine, err = quarantine.Open(ctx, path("quarantine.db"), quarantine.Options{
 		Now: a.now, MaxBytes: int64(a.cfg.QuarantineMiB) << 20, MaxAge: a.cfg.QuarantineAge,
 	}); err != nil {
@@ -173,10 +183,10 @@ func (a *App) openPipeline(metrics *prometheus.Registry) {
 		Decoder:         wire.NewCorrectingDecoder(a.schema, a.limits(), a.presence),
 		Store:           a.store,
 		Directory:       a.registry,
-		Journal:         a.ledger,
+		Journal:         journal{a.ledger},
 		Quarantine:      toQuarantine{a.quarantine, a.log},
 		Clock:           a.presence,
-		Observer:        a.presence,
+		Observer:        observers{a.presence, a.live},
 		Now:             a.now,
 		Logger:          a.log,
 		Metrics:         ingest.NewMetrics(metrics),
@@ -194,11 +204,11 @@ func (a *App) openJobs(ctx context.Context) error {
 		a.log.Warn("job runs were interrupted by the last stop", "runs", n)
 	}
 	a.runner, err = fleet.NewRunner(fleet.Options{
-		Jobs: []fleet.Job{
+		Jobs: slices.Concat([]fleet.Job{
 			fleet.Rollup(a.store, a.schema, a.cfg.RollupSchedule),
-			fleet.Capacity(a.store, a.registry, battery.DefaultRules(), a.cfg.CapacitySchedule),
-		},
-		Runs: a.ledger, Results: a.ledger, Marker: a.ledger, Now: a.now, Logger: a.log,
+		}, a.batteryJobs(), a.stationJobs(), a.buildingJobs()),
+		Runs: newLiveRuns(a.ledger, a.live), Results: a.ledger, Marker: a.ledger, Leader: a.ledger, Now: a.now, Logger: a.log,
+		Gone: func(err error) bool { return errors.Is(err, registry.ErrNotFound) },
 	})
 	return err
 }

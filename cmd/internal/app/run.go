@@ -62,6 +62,14 @@ func (a *App) Run(ctx context.Context) error {
 	jobs := launch("jobs", failed, a.runner.Run)
 	upkeep := launch("upkeep", failed, a.upkeep)
 	following := launch("presence", failed, a.presence.Run)
+	registry := launch("registry", failed, func(ctx context.Context) error { return a.registry.Follow(ctx, a.source.Kick) })
+	claimed := launch("claim of the store", failed, func(ctx context.Context) error {
+		if a.claim == nil {
+			<-ctx.Done()
+			return nil
+		}
+		return a.claim.keep(ctx)
+	})
 	server := launch("api", failed, func(context.Context) error { return a.api.Serve(a.http) })
 	// Last, so that whoever is let in finds everything running.
 	intake := launch("intake", failed, a.source.Run)
@@ -83,7 +91,7 @@ func (a *App) Run(ctx context.Context) error {
 	errs = append(errs, intake.end(drainTime))
 	a.pipeline.Close()
 	errs = append(errs, a.drain(pipeline), bounded(jobTime, "closing the intake", a.source.Close))
-	errs = append(errs, following.end(jobTime), upkeep.end(jobTime), jobs.end(jobTime), a.store.Close())
+	errs = append(errs, following.end(jobTime), registry.end(jobTime), upkeep.end(jobTime), jobs.end(jobTime), claimed.end(jobTime), a.store.Close())
 	shutdown, cancel := context.WithTimeout(context.Background(), apiTime)
 	defer cancel()
 	errs = append(errs, a.api.Shutdown(shutdown), server.end(apiTime), a.Close())

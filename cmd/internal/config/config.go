@@ -16,7 +16,10 @@ import (
 
 // Config is everything that can be set. The names in brackets are the keys.
 type Config struct {
+	Retired []string // keys of the file that mean nothing any more; see Load
+
 	Data      string // [data] directory of all state
+	Database  string // [database] postgres:// URL of registry and ledger; empty: SQLite files in Data
 	LogLevel  string // [log-level] debug, info, warn, error
 	LogFormat string // [log-format] text or json
 
@@ -64,9 +67,23 @@ type Config struct {
 	QuarantineMiB    int           // [quarantine-max-mib]
 	QuarantineAge    time.Duration // [quarantine-max-age]
 	RollupSchedule   string        // [rollup-schedule] cron, UTC
-	CapacitySchedule string        // [capacity-schedule] cron, UTC
+	OIDCIssuer       string        // [oidc-issuer] whose tokens the API takes; empty: none
+	OIDCAudience     string        // [oidc-audience]
+	OIDCRoleClaim    string        // [oidc-role-claim]
+	OIDCOwnerClaim   string        // [oidc-owner-claim]
+	OIDCDeviceClaim  string        // [oidc-device-claim]
+	HTTPRate         float64       // [http-rate] requests a second of one caller; 0: no limit
+	HTTPBurst        int           // [http-burst]
+	BatterySchedule  string        // [battery-schedule] cron, UTC
+	BatteryHourly    string        // [battery-hourly] cron, UTC
+	StationSchedule  string        // [station-schedule] cron, UTC
+	BuildingSchedule string        // [building-schedule] cron, UTC
 
-	Fields []Field // [fields] of the file only: measurements beyond the standard ones
+	Fields  []Field // [fields] of the file only: measurements beyond the standard ones
+	Station Station // [station] of the file only: what stations do not report
+
+	Battery  Battery  // [battery] of the file only: how batteries are judged
+	Building Building // [building] of the file only: how buildings are judged
 }
 
 // Field is a measurement that the operator adds to a kind of device.
@@ -104,16 +121,20 @@ func Default() Config {
 		AdmitUnknown: true, MaxAhead: 10 * time.Minute,
 		MaxPendingMiB: 64, StoreMemoryMiB: 384, StoreSegment: 500_000,
 		QuarantineMiB: 256, QuarantineAge: 30 * 24 * time.Hour,
-		RollupSchedule: "*/15 * * * *", CapacitySchedule: "*/30 * * * *",
+		RollupSchedule: "*/15 * * * *",
+		OIDCAudience:   "fleetwatt", OIDCRoleClaim: "fleetwatt_role", OIDCOwnerClaim: "fleetwatt_owner", OIDCDeviceClaim: "fleetwatt_device",
+		HTTPRate: 200, HTTPBurst: 400,
+		BatterySchedule: "20 1 * * *", BatteryHourly: "5 * * * *", StationSchedule: "35 * * * *", BuildingSchedule: "50 * * * *",
 	}
 }
 
 // secrets are never printed.
-var secrets = map[string]bool{"admin-key": true, "influx-token": true, "mqtt-password": true}
+var secrets = map[string]bool{"admin-key": true, "database": true, "influx-token": true, "mqtt-password": true}
 
 // Bind makes each setting a flag whose default is its present value.
 func (c *Config) Bind(f *pflag.FlagSet) {
 	f.StringVar(&c.Data, "data", c.Data, "directory that holds all state")
+	f.StringVar(&c.Database, "database", c.Database, "URL of a PostgreSQL database for registry and ledger, for several replicas: postgres://user@host/name (give its password in PGPASSWORD or in FLEETWATT_DATABASE, not here); empty: files in the data directory")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 
@@ -158,5 +179,15 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.IntVar(&c.QuarantineMiB, "quarantine-max-mib", c.QuarantineMiB, "size of the quarantine, beyond which the oldest entries of whoever has the most are dropped")
 	f.Var((*days)(&c.QuarantineAge), "quarantine-max-age", "for how long the quarantine keeps entries (36h, 30d)")
 	f.StringVar(&c.RollupSchedule, "rollup-schedule", c.RollupSchedule, "when hourly and daily roll-ups are computed (cron, UTC)")
-	f.StringVar(&c.CapacitySchedule, "capacity-schedule", c.CapacitySchedule, "when battery capacities are computed (cron, UTC)")
+	f.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer, "URL of an OpenID Connect issuer whose bearer tokens the API takes; empty: none")
+	f.StringVar(&c.OIDCAudience, "oidc-audience", c.OIDCAudience, "audience that a token must be meant for")
+	f.StringVar(&c.OIDCRoleClaim, "oidc-role-claim", c.OIDCRoleClaim, "claim of a token that holds the role")
+	f.StringVar(&c.OIDCOwnerClaim, "oidc-owner-claim", c.OIDCOwnerClaim, "claim of a token that holds the id of the owner")
+	f.StringVar(&c.OIDCDeviceClaim, "oidc-device-claim", c.OIDCDeviceClaim, "claim of a token that holds kind/id of the device")
+	f.Float64Var(&c.HTTPRate, "http-rate", c.HTTPRate, "requests a second that one key or token may make; 0: no limit; the admin key has none")
+	f.IntVar(&c.HTTPBurst, "http-burst", c.HTTPBurst, "requests that it may make at once")
+	f.StringVar(&c.BatterySchedule, "battery-schedule", c.BatterySchedule, "when the health and outlook of batteries are computed (cron, UTC)")
+	f.StringVar(&c.BatteryHourly, "battery-hourly", c.BatteryHourly, "when the use of batteries today is brought up to date (cron, UTC)")
+	f.StringVar(&c.StationSchedule, "station-schedule", c.StationSchedule, "when the service of stations is computed (cron, UTC)")
+	f.StringVar(&c.BuildingSchedule, "building-schedule", c.BuildingSchedule, "when the savings of buildings are computed (cron, UTC)")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,15 @@ func TestLoadReportsEverything(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)
 		}
+	}
+}
+
+// A file of an older version is taken; what it says that means nothing any more is
+// told.
+func TestRetiredKeys(t *testing.T) {
+	c, _, err := load(t, "capacity-schedule: 0 2 * * *\nhttp-listen: 127.0.0.1:5\n", nil)
+	if err != nil || c.HTTPListen != "127.0.0.1:5" || !slices.Equal(c.Retired, []string{"capacity-schedule"}) {
+		t.Errorf("got %q at %s, %v, want the one key", c.Retired, c.HTTPListen, err)
 	}
 }
 

@@ -29,6 +29,7 @@ var ErrUnread = errors.New("read configuration")
 // Load fills the flags that were not given on the command line from the
 // environment and then from the YAML file at path (empty: none). All problems
 // are reported at once, each with its key, and the keys without any are taken.
+// Those that mean nothing any more are passed over, and listed in Retired.
 // Error of a file that is absent or no YAML: ErrUnread.
 func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (string, bool)) error {
 	file, problems, err := c.readFile(path)
@@ -57,6 +58,10 @@ func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (strin
 	})
 	unknown := make([]string, 0, len(file))
 	for key := range file {
+		if slices.Contains(retiredKeys(), key) {
+			c.Retired = append(c.Retired, key)
+			continue
+		}
 		unknown = append(unknown, key)
 	}
 	slices.Sort(unknown)
@@ -65,6 +70,9 @@ func (c *Config) Load(flags *pflag.FlagSet, path string, env func(string) (strin
 	}
 	return errors.Join(problems...)
 }
+
+// retiredKeys meant something once: a file that has them still is taken.
+func retiredKeys() []string { return []string{"capacity-schedule"} }
 
 // reasonOf strips pflag's repetition of the flag and the value, which may be a
 // secret.
@@ -104,6 +112,12 @@ func (c *Config) readFile(path string) (scalars map[string]string, problems []er
 		switch {
 		case key == "fields":
 			c.Fields, err = decodeStrictly[[]Field](&node)
+		case key == "station":
+			c.Station, err = decodeStrictly[Station](&node)
+		case key == "battery":
+			c.Battery, err = decodeStrictly[Battery](&node)
+		case key == "building":
+			c.Building, err = decodeStrictly[Building](&node)
 		case key == "sparkplug":
 			c.Sparkplug, err = decodeStrictly[Sparkplug](&node)
 		case node.Kind != yaml.ScalarNode:
@@ -178,6 +192,27 @@ func (c *Config) Print(w io.Writer, flags *pflag.FlagSet) error {
 			return fmt.Errorf("print configuration: %w", err)
 		}
 		add("sparkplug", &section)
+	}
+	if !c.Station.zero() {
+		var section yaml.Node
+		if err := section.Encode(c.Station); err != nil {
+			return fmt.Errorf("print configuration: %w", err)
+		}
+		add("station", &section)
+	}
+	if !c.Battery.zero() {
+		var section yaml.Node
+		if err := section.Encode(c.Battery); err != nil {
+			return fmt.Errorf("print configuration: %w", err)
+		}
+		add("battery", &section)
+	}
+	if !c.Building.zero() {
+		var section yaml.Node
+		if err := section.Encode(c.Building); err != nil {
+			return fmt.Errorf("print configuration: %w", err)
+		}
+		add("building", &section)
 	}
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)

@@ -12,7 +12,9 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/ingest/sparkplug"
 )
 
@@ -20,6 +22,7 @@ import (
 func (c *Config) Validate() error {
 	var v problems
 	v.check(c.Data != "", "data", "must name a directory")
+	v.check(c.Database == "" || database.IsURL(c.Database), "database", "want a URL that starts with postgres://") // it may hold a password
 	v.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log-level", "%q: want debug, info, warn or error", c.LogLevel)
 	v.check(slices.Contains([]string{"text", "json"}, c.LogFormat), "log-format", "%q: want text or json", c.LogFormat)
 	c.validateMQTT(&v)
@@ -38,7 +41,21 @@ func (c *Config) Validate() error {
 	v.check(c.QuarantineMiB >= 1, "quarantine-max-mib", "%d: want at least 1", c.QuarantineMiB)
 	v.check(c.QuarantineAge >= time.Hour, "quarantine-max-age", "%s: want at least 1h", c.QuarantineAge)
 	v.schedule("rollup-schedule", c.RollupSchedule)
-	v.schedule("capacity-schedule", c.CapacitySchedule)
+	v.check(c.HTTPRate >= 0, "http-rate", "%v: want 0 or more", c.HTTPRate)
+	v.check(c.HTTPRate == 0 || c.HTTPBurst >= 1, "http-burst", "%d: want at least 1", c.HTTPBurst)
+	if c.OIDCIssuer != "" {
+		i := access.Issuer{URL: c.OIDCIssuer, Audience: c.OIDCAudience, RoleClaim: c.OIDCRoleClaim, OwnerClaim: c.OIDCOwnerClaim, DeviceClaim: c.OIDCDeviceClaim}
+		if err := i.Validate(); err != nil {
+			v.check(false, "oidc-issuer", "%v", err)
+		}
+	}
+	v.schedule("battery-schedule", c.BatterySchedule)
+	v.schedule("battery-hourly", c.BatteryHourly)
+	v.schedule("station-schedule", c.StationSchedule)
+	v.schedule("building-schedule", c.BuildingSchedule)
+	c.validateStation(&v)
+	c.validateBattery(&v)
+	c.validateBuilding(&v)
 	schema, err := c.Schema()
 	if err != nil {
 		v.add("fields", "%v", err)

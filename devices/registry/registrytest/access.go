@@ -24,6 +24,7 @@ func testEnroll(t *testing.T, open Opener) {
 	enrolled := must[devices.Battery](t)(r.GetBattery(ctx, "new"))
 	same(t, "a new device", enrolled, devices.Battery{Asset: devices.Asset{
 		ID: "new", Status: devices.StatusUnclaimed, CreatedAt: enrolled.CreatedAt, UpdatedAt: enrolled.CreatedAt,
+		Record: devices.Record{Version: 1},
 	}})
 	if gateway, known := r.Lookup(battery("b")); !known || gateway != station("s") {
 		t.Errorf("Lookup of a known device: got %v, %v, want its gateway", gateway, known)

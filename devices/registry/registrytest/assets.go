@@ -15,7 +15,7 @@ func testOwners(t *testing.T, open Opener) {
 	r, ctx := start(t, open), t.Context()
 	made := must[devices.Owner](t)(r.CreateOwner(ctx, devices.Owner{ID: "acme", Name: "Acme"}))
 	want := time.Date(2025, 12, 31, 23, 0, 1, 123e6, time.UTC)
-	same(t, "created", made, devices.Owner{ID: "acme", Name: "Acme", CreatedAt: want, UpdatedAt: want})
+	same(t, "created", made, devices.Owner{ID: "acme", Name: "Acme", CreatedAt: want, UpdatedAt: want, Record: devices.Record{Version: 1}})
 	same(t, "got", must[devices.Owner](t)(r.GetOwner(ctx, "acme")), made)
 
 	_, err := r.CreateOwner(ctx, devices.Owner{ID: "acme", Name: "Another"})
@@ -54,6 +54,7 @@ func testSites(t *testing.T, open Opener) {
 	moved := must[devices.Site](t)(r.UpdateSite(ctx, "s1", registry.SitePatch{Longitude: ptr(-180.0), OwnerID: ptr("")}))
 	want := made
 	want.Longitude, want.OwnerID, want.UpdatedAt = ptr(-180.0), "", moved.UpdatedAt
+	want.Version = 2
 	same(t, "updated", moved, want)
 
 	_, err := r.CreateSite(ctx, devices.Site{ID: "s1", Name: "x", TimeZone: "UTC"})
@@ -108,6 +109,7 @@ func testDevices(t *testing.T, open Opener) {
 	bare := must[devices.Battery](t)(r.CreateBattery(ctx, devices.Battery{Asset: devices.Asset{ID: "bare"}}))
 	same(t, "bare", bare, devices.Battery{Asset: devices.Asset{
 		ID: "bare", Status: devices.StatusUnclaimed, CreatedAt: bare.CreatedAt, UpdatedAt: bare.UpdatedAt,
+		Record: devices.Record{Version: 1},
 	}})
 
 	_, err := r.CreateBuilding(ctx, devices.Building{Asset: asset("same")})
@@ -150,6 +152,7 @@ func testPatches(t *testing.T, open Opener) {
 		got := must[devices.Battery](t)(r.UpdateBattery(ctx, "b", patch))
 		tt.want(&made)
 		made.UpdatedAt = got.UpdatedAt
+		made.Version++
 		same(t, tt.name, got, made)
 		same(t, tt.name+", stored", must[devices.Battery](t)(r.GetBattery(ctx, "b")), made)
 	}

@@ -181,6 +181,10 @@ func (x *Dossier) passport(a Assessment, s Sheet) battery.PassportFacts {
 		SelfDischargePct: told(t.SelfDischarge, a.SelfDischarge.Reason),
 		Events:           a.Events, EventsAt: x.Last,
 	}
+	if v := f.RoundTripPct.Value; v != nil { // more than all is the error of the measurement
+		most := min(*v, 100)
+		f.RoundTripPct.Value = &most
+	}
 	f.UsableEnergyWh = battery.Reported{Value: a.Energy.EnergyWh, Reason: a.Energy.Reason}
 	if a.Energy.To != nil {
 		f.UsableEnergyWh.At = *a.Energy.To

@@ -1,10 +1,12 @@
 package dossier
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 )
@@ -264,4 +266,15 @@ func (d *Day) stored() Day {
 		panic(fmt.Sprintf("dossier: %v", err))
 	}
 	return out
+}
+
+// StandsIn reports whether the day is among those, which ascend, as it is, or by
+// more readings.
+func (d *Day) StandsIn(days []Day) bool {
+	k, found := slices.BinarySearchFunc(days, d.Day, func(x Day, day int64) int { return int(x.Day - day) })
+	if !found {
+		return false
+	}
+	x := &days[k]
+	return x.Readings > d.Readings || bytes.Equal(x.AppendUse(nil), d.AppendUse(nil)) && bytes.Equal(x.AppendFound(nil), d.AppendFound(nil))
 }

@@ -31,6 +31,10 @@ const (
 // Dossier is what is known of a battery up to a day: all that the next day is
 // added to. Its points of health are kept apart, as they change once a week.
 type Dossier struct {
+	// Basis is the fingerprint of the sheet and the rules that it was made by; the
+	// next day can be added under the same alone.
+	Basis int64
+
 	Phase   int64 // the day of the week on which its weeks end
 	Days    int   // with data
 	First   int64 // day; Days 0: none
@@ -50,7 +54,9 @@ type Dossier struct {
 	Rests    []battery.Rest     // the newest
 	SoCPct   float64
 	SoCAt    int64
-	Cycles   float64 // as the battery counts them; NaN: not reported
+	Cycles   float64 // as the battery counts them, also before its counter was reset; NaN: not reported
+	Counter  float64 // what its counter shows
+	Base     float64 // cycles before the counter was last reset
 	Rest     AtRest
 
 	Early   []battery.ResistanceStep // of the first days, until they are over
@@ -72,7 +78,7 @@ type DayUse struct {
 func New(id string) *Dossier {
 	h := fnv.New64a()
 	h.Write([]byte(id)) // never fails
-	return &Dossier{Phase: int64(h.Sum64() % week), Open: noQuiet(), SoCPct: math.NaN(), Cycles: math.NaN(), Rest: AtRest{SoCPct: math.NaN()}}
+	return &Dossier{Phase: int64(h.Sum64() % week), Open: noQuiet(), SoCPct: math.NaN(), Cycles: math.NaN(), Counter: math.NaN(), Rest: AtRest{SoCPct: math.NaN()}}
 }
 
 func (x *Dossier) weekOf(day int64) int64 { return floorDiv(day+x.Phase, week) }
@@ -121,7 +127,7 @@ func (x *Dossier) Add(d Day, s Sheet, r Rules) *battery.HealthPoint {
 		x.SoCPct, x.SoCAt = d.SoCPct, d.SoCAt
 	}
 	if !math.IsNaN(d.Cycles) {
-		x.Cycles = d.Cycles
+		x.counted(d.Cycles)
 	}
 	if d.Rest.At > 0 {
 		x.Rest = d.Rest
@@ -129,6 +135,19 @@ func (x *Dossier) Add(d Day, s Sheet, r Rules) *battery.HealthPoint {
 	x.Days++
 	x.Through, x.Last = d.Day, d.Last
 	return point
+}
+
+// counted takes what the battery's own counter shows. Cycles never get fewer. A
+// counter that shows less than half of what it did was reset, with a new
+// controller say, and counts on from there; one that falls by less was put right.
+func (x *Dossier) counted(shows float64) {
+	if shows < x.Counter/2 {
+		x.Base = x.Cycles
+	}
+	x.Counter = shows
+	if total := x.Base + shows; !(total <= x.Cycles) { // NaN: the first
+		x.Cycles = total
+	}
 }
 
 // endWeek makes the point of the week that ended before the day.
@@ -187,7 +206,7 @@ func (x *Dossier) start(s Sheet, m battery.AgeingModel) {
 		stress.Cycles *= days / seen
 		stress.Days = days
 	}
-	if x.Cycles > 0 {
+	if x.Cycles > stress.Cycles {
 		stress.Cycles = x.Cycles
 	}
 	x.Expected = battery.Ageing{}.Advance(m, stress)
@@ -313,6 +332,7 @@ func Decode(b []byte) (*Dossier, error) {
 }
 
 func (x *Dossier) code(c battery.Coder) {
+	c.Int(&x.Basis)
 	c.Int(&x.Phase)
 	codeInt(c, &x.Days)
 	c.Int(&x.First)
@@ -339,6 +359,8 @@ func (x *Dossier) code(c battery.Coder) {
 	c.Float(&x.SoCPct)
 	c.Int(&x.SoCAt)
 	c.Float(&x.Cycles)
+	c.Float(&x.Counter)
+	c.Float(&x.Base)
 	x.Rest.code(c)
 	codeList(c, &x.Early, func(s *battery.ResistanceStep) { s.Code(c) })
 	c.Float(&x.NewMOhm)

@@ -57,6 +57,9 @@ type Request struct {
 	// model is chosen; a model that was asked for gets none, as in the reference
 	// implementations.
 	Holidays []string
+	// Memory holds the baselines of earlier assessments, and takes in this one's.
+	// Nil works everything out.
+	Memory *Memory
 }
 
 // Assessment is the result.
@@ -75,8 +78,10 @@ type Assessment struct {
 	// or stated; see Prepare.
 	Rest *prepare.Rest `json:"rest"`
 
-	model energy.Model
-	once  *once // the same, for the rows of the request
+	model     energy.Model
+	once      *once        // the same, for the rows of the request
+	digest    string       // of the baseline; empty without a memory
+	reporting []energy.Row // as they were set against the baseline
 }
 
 // once remembers the predictions of the rows that it was last asked for, which
@@ -102,6 +107,16 @@ func (o *once) Predict(rows []energy.Row) []float64 {
 // Model is the baseline, to predict with; nil where there is none.
 func (a *Assessment) Model() energy.Model { return a.model }
 
+// Reporting are the rows of the reporting period as they were set against the
+// baseline, holidays marked, and what the baseline expects of them, without
+// adjustments. They are not to be changed.
+func (a *Assessment) Reporting() (rows []energy.Row, expected []float64) {
+	if a.once == nil || len(a.reporting) == 0 {
+		return nil, nil
+	}
+	return a.reporting, a.once.Predict(a.reporting)
+}
+
 // Member is the avoided use as a member of a portfolio. It has no uncertainty,
 // and so is left out there, where no saving can be stated or told from noise that
 // lasts.
@@ -125,24 +140,37 @@ func Assess(q Request) (*Assessment, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := q.rest()
+	a := baseline(q, fitters)
+	q.restAfter(a.Rest)
+	if a.model != nil {
+		a.save(q, fitters)
+	}
+	return a, nil
+}
+
+// baseline is the half of an assessment that the reporting period has no part in,
+// out of the memory where it is there.
+func baseline(q Request, fitters []energy.Fitter) *Assessment {
+	digest := ""
+	if q.Memory != nil {
+		digest = q.digest()
+	}
+	if a, ok := q.Memory.recall(digest); ok {
+		a.digest = digest
+		return a
+	}
 	a := &Assessment{
-		Version: Version, Shifts: []watch.Shift{}, Rest: rest,
+		digest: digest, Version: Version, Shifts: []watch.Shift{}, Rest: q.restBefore(),
 		Verdict: energy.Verdict{Sufficient: true, Criteria: Version, Reasons: []energy.Reason{}},
 	}
 	q.Baseline = a.inspect(q.Baseline, q)
 	a.take(caltrack.Sufficiency(q.Baseline, q.Interval, q.Requirement))
-	if !a.Verdict.Sufficient {
-		return a, nil
+	if a.Verdict.Sufficient && a.fit(q, fitters) {
+		a.Residuals = energy.Residuals(a.once, q.Baseline)
+		a.steady(q.Baseline)
 	}
-	if !a.fit(q, fitters) {
-		return a, nil
-	}
-	a.once = &once{Model: a.model}
-	a.Residuals = energy.Residuals(a.once, q.Baseline)
-	a.steady(q.Baseline)
-	a.save(q, fitters)
-	return a, nil
+	q.Memory.retain(digest, a)
+	return a
 }
 
 // baselineYear sets what the baseline has to have, where the request does not
@@ -214,31 +242,37 @@ func (a *Assessment) inspect(rows []energy.Row, q Request) []energy.Row {
 
 // fit fits the model that was asked for, or the best one.
 func (a *Assessment) fit(q Request, fitters []energy.Fitter) bool {
+	var model energy.Model
 	var err error
 	switch {
 	case q.Model != "":
-		a.model, err = fitters[0].Fit(q.Baseline)
+		model, err = fitters[0].Fit(q.Baseline)
 	case q.Choice != nil:
 		a.Choice = q.Choice
-		a.model, err = again(q.Choice, fitters, q.Baseline)
+		model, err = again(q.Choice, fitters, q.Baseline)
 	default:
 		var c choose.Choice
-		a.model, c, err = choose.Best(q.Baseline, fitters, choose.Options{})
+		model, c, err = choose.Best(q.Baseline, fitters, choose.Options{})
 		a.Choice = &c
 	}
 	if err != nil {
 		a.fail(err)
 		return false
 	}
-	fit := a.model.Describe()
-	a.Fit = &fit
-	if s := fit.Statistics; s.AdjR2 == nil || *s.AdjR2 < leastR2 {
+	a.describe(model)
+	if s := a.Fit.Statistics; s.AdjR2 == nil || *s.AdjR2 < leastR2 {
 		a.Verdict.Add(energy.Reason{Code: PoorModel, Text: "the model explains less than 30 % of the variation of the use"})
 	}
 	if a.Choice != nil {
 		a.take(a.Choice.Verdict)
 	}
 	return true
+}
+
+// describe takes a model for that of the baseline.
+func (a *Assessment) describe(m energy.Model) {
+	fit := m.Describe()
+	a.model, a.Fit, a.once = m, &fit, &once{Model: m}
 }
 
 // again fits the model of an earlier choice.
@@ -262,9 +296,8 @@ func (a *Assessment) fail(err error) {
 }
 
 const (
-	minReporting = 330 // days of a reporting period that has a model of its own
-	plausible    = 0.6 // share of the baseline that a measure changes at most
-	leastR2      = 0.3 // adjusted, below which a model explains little
+	plausible = 0.6 // share of the baseline that a measure changes at most
+	leastR2   = 0.3 // adjusted, below which a model explains little
 )
 
 // save computes the savings.
@@ -274,6 +307,7 @@ func (a *Assessment) save(q Request, fitters []energy.Fitter) {
 		return
 	}
 	q.Reporting = a.inspect(q.Reporting, q)
+	a.reporting = q.Reporting
 	if !a.Verdict.Sufficient {
 		return
 	}
@@ -290,24 +324,5 @@ func (a *Assessment) save(q Request, fitters []energy.Fitter) {
 	if f := a.Avoided.Fraction; f == nil || math.Abs(*f) > plausible {
 		a.Verdict.Add(energy.Reason{Code: Implausible, Text: "use changed by more than 60 %, which is more often the meter than a measure"})
 	}
-	if len(q.Typical) == 0 {
-		return
-	}
-	own := caltrack.Requirement{Coverage: q.Requirement.Coverage}
-	if span := energy.Span(q.Reporting); span.To.Sub(span.From).Hours() < 24*minReporting {
-		return
-	}
-	if v := caltrack.Sufficiency(q.Reporting, q.Interval, own); !v.Sufficient {
-		return // the reporting period has no model of its own yet
-	}
-	for _, f := range fitters {
-		if f.ID != a.Fit.Model {
-			continue
-		}
-		after, err := f.Fit(q.Reporting)
-		if err == nil {
-			a.Normalised, _ = savings.Normalise(a.model, after, q.Typical, q.Confidence)
-		}
-		return
-	}
+	a.normalise(q, fitters)
 }

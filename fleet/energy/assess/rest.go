@@ -23,6 +23,13 @@ func Prepare(q Request) (Request, *prepare.Rest) {
 // Sundays can say what it uses on a holiday; without it a year with more holidays
 // than the one before looks like a saving.
 func (q *Request) rest() *prepare.Rest {
+	rest := q.restBefore()
+	q.restAfter(rest)
+	return rest
+}
+
+// restBefore marks the holidays of the baseline.
+func (q *Request) restBefore() *prepare.Rest {
 	if q.Interval == energy.Billing || q.Model != "" && q.Holidays == nil {
 		return nil
 	}
@@ -30,18 +37,30 @@ func (q *Request) rest() *prepare.Rest {
 	if !ok {
 		return nil // a holiday is a day like the others
 	}
-	rest := &prepare.Rest{Quietest: quietest, Days: slices.Clone(q.Holidays)}
+	rest := &prepare.Rest{Quietest: quietest, Days: slices.Concat([]string{}, q.Holidays)}
 	if q.Holidays == nil {
-		rest.Days = []string{}
-		for _, rows := range [][]energy.Row{q.Baseline, q.Reporting} {
-			if found := prepare.FindRest(rows); found != nil {
-				rest.Days = append(rest.Days, found.Days...)
-			}
+		if found := prepare.FindRest(q.Baseline); found != nil {
+			rest.Days = append(rest.Days, found.Days...)
 		}
 	}
 	slices.Sort(rest.Days)
-	q.Baseline, q.Reporting = rest.Mark(q.Baseline), rest.Mark(q.Reporting)
+	q.Baseline = rest.Mark(q.Baseline)
 	return rest
+}
+
+// restAfter adds the holidays of the reporting period to those of the baseline,
+// and marks them.
+func (q *Request) restAfter(rest *prepare.Rest) {
+	if rest == nil {
+		return
+	}
+	if q.Holidays == nil {
+		if found := prepare.FindRest(q.Reporting); found != nil {
+			rest.Days = append(rest.Days, found.Days...)
+			slices.Sort(rest.Days)
+		}
+	}
+	q.Reporting = rest.Mark(q.Reporting)
 }
 
 // Refit fits one model to the baseline of a request as Assess does, and nothing

@@ -3,7 +3,6 @@ package choose
 import (
 	"encoding/json"
 	"math"
-	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,12 +32,12 @@ func TestStoredModelsPredictTheSame(t *testing.T) {
 				t.Errorf("%s: %v", f.ID, err)
 				continue
 			}
-			again := reflect.New(reflect.TypeOf(m).Elem()).Interface().(energy.Model)
-			if err := json.Unmarshal(raw, again); err != nil {
+			again, err := Stored(f.ID, raw)
+			if err != nil {
 				t.Errorf("%s: %v", f.ID, err)
 				continue
 			}
-			same := []cmp.Option{cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateEmpty()}
+			same := []cmp.Option{cmpopts.EquateNaNs(), cmpopts.EquateEmpty()} // to the bit
 			if diff := cmp.Diff(m.Predict(c.rows), again.Predict(c.rows), same...); diff != "" {
 				t.Errorf("%s predicts otherwise (-want +got):\n%.500s", f.ID, diff)
 			}
@@ -73,6 +72,19 @@ func TestNoTemperatureNoPrediction(t *testing.T) {
 				t.Errorf("%s: got %g", f.ID, p)
 				break
 			}
+		}
+	}
+}
+
+// Bytes of another model, or of none, are no model.
+func TestStoredRefuses(t *testing.T) {
+	for _, c := range []struct{ name, id, raw string }{
+		{"an unknown id", "oracle", `{}`},
+		{"another model", caltrack.DailyModel, `{"model": "towt-daily"}`},
+		{"no JSON", caltrack.DailyModel, `{`},
+	} {
+		if m, err := Stored(c.id, []byte(c.raw)); err == nil {
+			t.Errorf("%s: got %+v, want an error", c.name, m)
 		}
 	}
 }

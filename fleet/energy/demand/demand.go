@@ -146,7 +146,7 @@ func (d *Reduction) peaks(before, after []load) {
 	}
 	over, periods, s := meanExcess(before, length)
 	d.PeakRows = max(1, int(math.Round(float64(rowsOfPeak(length))*float64(len(after))/float64(length))))
-	d.BaselinePeakKW, d.PeakKW = highest(after, d.PeakRows, expected)+over, highest(after, d.PeakRows, measured)
+	d.BaselinePeakKW, d.PeakKW = highest(d.PeakRows, expected, after)+over, highest(d.PeakRows, measured, after)
 	d.BaselinePeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.predicted, b.predicted) }).at
 	d.PeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.kw, b.kw) }).at
 	d.PeakSavedKW = d.BaselinePeakKW - d.PeakKW

@@ -27,6 +27,7 @@ type load struct {
 
 // loadsOf are the rows that count, and the power of the others is not known.
 func loadsOf(model energy.Model, rows []energy.Row) (known []load, missing int) {
+	known = make([]load, 0, len(rows))
 	for i, p := range model.Predict(rows) {
 		r := rows[i]
 		if math.IsNaN(p) || math.IsNaN(r.Use) {
@@ -89,26 +90,53 @@ func outlierLimit(loads []load) float64 {
 	return max(outlying*energy.Quantile(off, usualShare), nearAll*top)
 }
 
+// fewHighest is how many values are kept in order one by one; where more are
+// wanted, sorting all takes less.
+const fewHighest = 64
+
 // highest is the mean of the n highest values.
-func highest(loads []load, n int, value func(load) float64) float64 {
-	values := make([]float64, len(loads))
-	for i, l := range loads {
-		values[i] = value(l)
-	}
-	slices.Sort(values)
+func highest(n int, value func(load) float64, parts ...[]load) float64 {
 	var sum float64
-	for _, v := range values[len(values)-n:] {
+	for _, v := range top(n, value, parts...) {
 		sum += v / float64(n)
 	}
 	return sum
+}
+
+// top are the n highest values, ascending. There are n of them at least.
+func top(n int, value func(load) float64, parts ...[]load) []float64 {
+	var out []float64
+	for _, loads := range parts {
+		for _, l := range loads {
+			v := value(l)
+			if n <= fewHighest && len(out) == n {
+				if v <= out[0] {
+					continue
+				}
+				k := 1
+				for ; k < n && out[k] < v; k++ {
+					out[k-1] = out[k]
+				}
+				out[k-1] = v
+				continue
+			}
+			if out = append(out, v); n <= fewHighest {
+				slices.Sort(out)
+			}
+		}
+	}
+	if n > fewHighest {
+		slices.Sort(out)
+	}
+	return out[len(out)-n:]
 }
 
 func measured(l load) float64 { return l.kw }
 func expected(l load) float64 { return l.predicted }
 
 // excess is by how much the peak of loads is above the peak of their predictions.
-func excess(loads []load, n int) float64 {
-	return highest(loads, n, measured) - highest(loads, n, expected)
+func excess(n int, parts ...[]load) float64 {
+	return highest(n, measured, parts...) - highest(n, expected, parts...)
 }
 
 // spread is how much an excess varies from one period to another of the same
@@ -128,7 +156,7 @@ func meanExcess(loads []load, length int) (mean float64, periods int, s spread) 
 	var each []float64
 	for i := range periods {
 		part := loads[i*length : (i+1)*length]
-		e := excess(part, n)
+		e := excess(n, part)
 		each = append(each, e)
 		mean += e / float64(periods)
 		s.variance += max(jackknife(part, n), tail(part, n)) / float64(periods)
@@ -153,7 +181,7 @@ func jackknife(loads []load, n int) float64 {
 	var mean float64
 	for g := range groups {
 		from, to := g*len(loads)/groups, (g+1)*len(loads)/groups
-		e := excess(slices.Concat(loads[:from], loads[to:]), n)
+		e := excess(n, loads[:from], loads[to:])
 		each = append(each, e)
 		mean += e / float64(groups)
 	}
@@ -169,11 +197,19 @@ func jackknife(loads []load, n int) float64 {
 // Estimation of parameters and large quantiles, JASA 73). Rows of one day are one
 // event.
 func tail(loads []load, n int) float64 {
-	sorted := slices.SortedFunc(slices.Values(loads), func(a, b load) int { return cmp.Compare(b.kw, a.kw) })[:n]
+	least := top(n, measured, loads)[0]
+	var sorted []load
+	for _, l := range loads {
+		if l.kw >= least {
+			sorted = append(sorted, l)
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b load) int { return cmp.Compare(b.kw, a.kw) })
+	sorted = sorted[:n]
 	days := map[string]bool{}
 	for _, l := range sorted {
 		days[l.at.Format(time.DateOnly)] = true
 	}
-	scale := highest(sorted, n, measured) - sorted[n-1].kw
+	scale := highest(n, measured, sorted) - sorted[n-1].kw
 	return 2 * scale * scale / float64(len(days))
 }

@@ -62,6 +62,8 @@ func advices() map[string]string {
 		"no_typical_weather":        weather,
 		"no_emission_factor":        "Enter emission factors of the grid for the time.",
 		"emission_coverage_low":     "Enter emission factors of the grid for all of the time.",
+		"use_across_prices":         "Read the register every hour, or enter a tariff whose price does not change within a day.",
+		"use_without_price":         "Enter prices for all of the time.",
 		"no_residuals":              "Use a model that states its error.",
 		"nothing_to_compare":        wait,
 		"too_few_hours":             wait,

@@ -23,7 +23,8 @@ const Version = "report/1"
 // Report is what there is to say of one building.
 type Report struct {
 	Building Building
-	Made     time.Time // of the report; shown in the zone that it carries
+	AsOf     time.Time // end of the newest day that the numbers rest on; zero: there is none
+	Made     time.Time // of the report; both are shown in the zone that they carry
 	Meters   []Meter   // a section for each, in this order
 }
 

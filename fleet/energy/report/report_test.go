@@ -72,6 +72,7 @@ func sample(t *testing.T) report.Report {
 	})
 	return report.Report{
 		Building: report.Building{ID: "bld-07", Name: "North Wharf", Place: "Riverside 12", TimeZone: "Etc/UTC", FloorAreaM2: 2450},
+		AsOf:     time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
 		Made:     time.Date(2025, 1, 3, 6, 30, 0, 0, time.UTC),
 		Meters: []report.Meter{{
 			Name: "Electricity", Source: "bld-07 energy_wh", Unit: "kWh", Assessment: a, Baseline: before, Reporting: after,
@@ -163,4 +164,22 @@ func attribute(e xml.StartElement, name string) string {
 		}
 	}
 	return ""
+}
+
+// A normalised saving that its verdict rejects is not written as a number.
+func TestRejectedNormalisedSaving(t *testing.T) {
+	r := sample(t)
+	n := r.Meters[0].Assessment.Normalised
+	if n == nil {
+		t.Fatal("the sample has no normalised saving")
+	}
+	n.Verdict.Add(energy.Reason{Code: "reporting_coverage_low", Critical: true, Text: "too many rows of the typical year cannot be predicted"})
+	n.Saving = 987654
+	var md bytes.Buffer
+	if err := report.Markdown(&md, r); err != nil {
+		t.Fatal(err)
+	}
+	if s := md.String(); strings.Contains(s, "987") || !strings.Contains(s, "cannot be stated: too many rows") || !strings.Contains(s, "as of 1 January 2025") {
+		t.Errorf("got %s", s)
+	}
 }

@@ -19,7 +19,7 @@ import (
 type page struct {
 	Title, ID, Place, Zone string
 	Area                   Number
-	Made                   string
+	AsOf, Made             string
 	Version                string
 	Sections               []section
 }
@@ -94,10 +94,16 @@ type table struct {
 	Foot  []any
 }
 
+// instant is how a page writes when it was made.
+const instant = "2 January 2006, 15:04 MST"
+
 func newPage(r Report) (page, error) {
 	p := page{
 		Title: plain(r.Building.Name), ID: plain(r.Building.ID), Place: plain(r.Building.Place), Zone: plain(r.Building.TimeZone),
-		Made: r.Made.Format("2 January 2006, 15:04 MST"), Version: Version,
+		Made: r.Made.Format(instant), Version: Version,
+	}
+	if !r.AsOf.IsZero() {
+		p.AsOf = r.AsOf.Format(instant)
 	}
 	if p.Title == "" {
 		p.Title = p.ID
@@ -230,7 +236,7 @@ func (s *section) facts(m Meter) {
 	if v != nil && v.Uncertainty != nil {
 		add("Interval", "%s; %s, and the noise of days and weeks: the wider counts", percent(v.Uncertainty.Confidence).Text+" confidence", method(v.Uncertainty.Method))
 	}
-	if a.Normalised != nil {
+	if a.Normalised != nil && a.Verdict.Sufficient {
 		s.normalised(a)
 	}
 	if r := a.Rest; r != nil && len(r.Days) > 0 {
@@ -246,9 +252,20 @@ func (s *section) facts(m Meter) {
 	add("Versions of the rules", "%s", strings.Join(rules, ", "))
 }
 
-// normalised adds the saving in a typical year.
+// normalised adds the saving in a typical year, or why it cannot be told.
 func (s *section) normalised(a *assess.Assessment) {
+	const name = "In the weather of a typical year"
 	n := a.Normalised
+	if !n.Verdict.Sufficient {
+		var why []string
+		for _, r := range n.Verdict.Reasons {
+			if r.Critical {
+				why = append(why, plain(r.Text))
+			}
+		}
+		s.Facts = append(s.Facts, fact{name, "cannot be stated: " + strings.Join(why, "; ")})
+		return
+	}
 	pair := []Number{amount(n.Saving)}
 	text := pair[0].Text + " " + s.Unit
 	if n.Uncertainty != nil {
@@ -258,7 +275,7 @@ func (s *section) normalised(a *assess.Assessment) {
 	if n.Fraction != nil {
 		text += ", " + percent(*n.Fraction).Text
 	}
-	s.Facts = append(s.Facts, fact{"In the weather of a typical year", text})
+	s.Facts = append(s.Facts, fact{name, text})
 }
 
 // dates writes local dates as days; what is none is left as it is.

@@ -68,8 +68,10 @@ type Bill struct {
 	ByBand   map[string]float64 `json:"use_by_band"` // unit of the meter
 	Peaks    []Peak             `json:"peaks"`
 	Use      float64            `json:"use"`
-	Unpriced float64            `json:"unpriced_use"` // use at times without a price: not in the bill
+	Unpriced float64            `json:"unpriced_use"` // use at times without a price, and Mixed: not in the bill
+	Mixed    float64            `json:"mixed_use"`    // use of rows longer than an hour within which the price changes
 	Missing  int                `json:"missing_rows"` // rows whose use is not known: not in the bill
+	Long     int                `json:"long_rows"`    // rows longer than an hour, which tell no demand
 }
 
 // Peak is the highest demand that one charge saw in one month.
@@ -82,8 +84,11 @@ type Peak struct {
 }
 
 // Price bills rows, which ascend. Their use is in kWh where the tariff charges
-// demand. A row that crosses a band is priced by where it starts.
+// demand. Where the price changes within a row of an hour or less, the use counts
+// as even over the row. Within a longer row it cannot be told at which price it
+// was: such use has no price, and such rows no demand.
 func (t Tariff) Price(rows []energy.Row) Bill {
+	grid := t.grid()
 	b := Bill{Tariff: t.ID, Version: t.Version, Period: energy.Span(rows), ByBand: map[string]float64{}, Peaks: []Peak{}}
 	var cost float64
 	for _, r := range rows {
@@ -92,12 +97,21 @@ func (t Tariff) Price(rows []energy.Row) Bill {
 			continue
 		}
 		b.Use += r.Use
-		price, name, ok := t.at(r)
-		if !ok {
+		long := r.End.Sub(r.Start) > time.Hour
+		if long {
+			b.Long++
+		}
+		price, shares, ok := t.over(r, grid)
+		if mixed := ok && long && t.changes(r, shares); mixed || !ok {
 			b.Unpriced += r.Use
+			if mixed {
+				b.Mixed += r.Use
+			}
 			continue
 		}
-		b.ByBand[name] += r.Use
+		for _, s := range shares {
+			b.ByBand[s.name] += s.of * r.Use
+		}
 		cost += r.Use * price
 	}
 	var demand float64
@@ -133,25 +147,84 @@ func localDays(p energy.Period) float64 {
 	return days
 }
 
-// at is the price of a row; false where there is none.
-func (t Tariff) at(r energy.Row) (price float64, band string, ok bool) {
+// share is the part of a row that lies in a band.
+type share struct {
+	name  string
+	price float64
+	of    float64 // 0…1
+}
+
+// grid is the longest step, of an hour at most, that meets every edge of a band
+// on a clock that shows whole hours: within it the bands do not change.
+func (t Tariff) grid() time.Duration {
+	step := time.Hour
 	for _, b := range t.Bands {
-		if b.fits(r.Start) {
-			price, band, ok = b.Price, b.Name, true
-			break
+		for _, edge := range []time.Duration{b.From, b.To} {
+			for rest := edge.Truncate(time.Minute); rest > 0; {
+				step, rest = rest, step%rest
+			}
 		}
 	}
+	return step
+}
+
+// over is the mean price of a row by time, and the bands it lies in; false where
+// some of the row has no price.
+func (t Tariff) over(r energy.Row, grid time.Duration) (price float64, shares []share, ok bool) {
+	length := r.End.Sub(r.Start).Seconds()
+	for at := r.Start; len(t.Bands) > 0 && at.Before(r.End); {
+		clock := time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second + time.Duration(at.Nanosecond())
+		end := at.Add(grid - clock%grid)
+		if end.After(r.End) {
+			end = r.End
+		}
+		b := t.band(at)
+		if b == nil {
+			return 0, nil, false
+		}
+		of := end.Sub(at).Seconds() / length
+		price += of * b.Price
+		if n := len(shares); n > 0 && shares[n-1].name == b.Name && shares[n-1].price == b.Price {
+			shares[n-1].of += of
+		} else {
+			shares = append(shares, share{b.Name, b.Price, of})
+		}
+		at = end
+	}
+	if len(shares) == 1 { // without what adding up left out
+		price, shares[0].of = shares[0].price, 1
+	}
 	if t.Dynamic == nil {
-		return price, band, ok
+		return price, shares, len(shares) > 0
 	}
 	mean, known := t.Dynamic.Over(r)
-	if known < 1 || len(t.Bands) > 0 && !ok {
-		return 0, "", false
+	if known < 1 {
+		return 0, nil, false
 	}
-	if band == "" {
-		band = "dynamic"
+	if len(shares) == 0 {
+		shares = []share{{name: "dynamic", of: 1}}
 	}
-	return price + mean, band, true
+	return price + mean, shares, true
+}
+
+// band is the first that fits an instant; nil where none does.
+func (t Tariff) band(at time.Time) *Band {
+	for i := range t.Bands {
+		if t.Bands[i].fits(at) {
+			return &t.Bands[i]
+		}
+	}
+	return nil
+}
+
+// changes reports whether the price of a row is not the same throughout.
+func (t Tariff) changes(r energy.Row, shares []share) bool {
+	for _, s := range shares[1:] {
+		if s.price != shares[0].price {
+			return true
+		}
+	}
+	return t.Dynamic != nil && !t.Dynamic.Constant(r)
 }
 
 func (b Band) fits(at time.Time) bool {
@@ -180,11 +253,12 @@ func monthsBetween(a, b time.Time) int {
 	return 12*(b.Year()-a.Year()) + int(b.Month()) - int(a.Month())
 }
 
-// peaks finds the highest demand of every month with rows that count.
+// peaks finds the highest demand of every month with rows that count: those of an
+// hour or less.
 func (d Demand) peaks(rows []energy.Row) []Peak {
 	var out []Peak
 	for _, r := range rows {
-		if math.IsNaN(r.Use) || d.Within != nil && !d.Within.fits(r.Start) {
+		if math.IsNaN(r.Use) || r.End.Sub(r.Start) > time.Hour || d.Within != nil && !d.Within.fits(r.Start) {
 			continue
 		}
 		kw, month := r.Use/r.End.Sub(r.Start).Hours(), r.Start.Format("2006-01")

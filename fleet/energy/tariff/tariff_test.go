@@ -169,3 +169,42 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// What a register that is read once a day tells is not billed at the price of
+// midnight.
+func TestPriceChangesWithinRow(t *testing.T) {
+	at := time.Date(2024, 1, 8, 0, 0, 0, 0, time.UTC)
+	row := func(from time.Time, length time.Duration) []energy.Row {
+		return []energy.Row{{Start: from, End: from.Add(length), Use: 10}}
+	}
+	bands := func(night float64) []Band {
+		return []Band{{Name: "night", From: 30 * time.Minute, To: 7*time.Hour + 30*time.Minute, Price: night}, {Name: "day", Price: 30}}
+	}
+	prices := func(second float64) *energy.Steps {
+		return &energy.Steps{Steps: []energy.Step{{From: at, Value: 10}, {From: at.Add(12 * time.Hour), Value: second}}, Until: at.Add(48 * time.Hour)}
+	}
+	demand := []Demand{{Name: "peak", Price: 100}}
+	for _, c := range []struct {
+		name   string
+		tariff Tariff
+		rows   []energy.Row
+		energy int64
+		mixed  float64
+		demand int64
+	}{
+		{"a day of two prices", Tariff{Bands: bands(10), Demand: demand}, row(at, 24*time.Hour), 0, 10, 0},
+		{"a day of one price", Tariff{Bands: bands(30), Demand: demand}, row(at, 24*time.Hour), 300, 0, 0},
+		{"three hours of one band", Tariff{Bands: bands(10)}, row(at.Add(2*time.Hour), 3*time.Hour), 100, 0, 0},
+		{"an hour cut at half past", Tariff{Bands: bands(10), Demand: demand}, row(at, time.Hour), 200, 0, 1000},
+		{"a day of imported prices", Tariff{Dynamic: prices(20)}, row(at, 24*time.Hour), 0, 10, 0},
+		{"a day of one imported price", Tariff{Dynamic: prices(10)}, row(at, 24*time.Hour), 100, 0, 0},
+	} {
+		b := c.tariff.Price(c.rows)
+		if b.Energy.Minor != c.energy || b.Mixed != c.mixed || b.Unpriced != c.mixed || b.Demand.Minor != c.demand {
+			t.Errorf("%s: got %+v", c.name, b)
+		}
+	}
+	if b := (Tariff{Bands: bands(10)}).Price(row(at, time.Hour)); b.ByBand["night"] != 5 || b.ByBand["day"] != 5 {
+		t.Errorf("got %v, want half in each band", b.ByBand)
+	}
+}

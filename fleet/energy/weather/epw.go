@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,21 @@ func EPW(r io.Reader, year int) (Station, []prepare.Point, error) {
 		return station, nil, fmt.Errorf("epw: no hours")
 	}
 	return station, out, nil
+}
+
+// The hours of a typical year, and how many of them a file must tell.
+const (
+	yearHours = 8760
+	leastYear = yearHours * 9 / 10
+)
+
+// WholeYear is an error for hours that are too few for a typical year: what is
+// worked out in its weather would be that of a part of it.
+func WholeYear(points []prepare.Point) error {
+	if n := len(ascending(slices.Clone(points))); n < leastYear {
+		return fmt.Errorf("epw: %d of the %d hours of a year, want %d at least", n, yearHours, leastYear)
+	}
+	return nil
 }
 
 func location(fields []string) (Station, error) {

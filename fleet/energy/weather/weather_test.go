@@ -84,7 +84,7 @@ func TestCSV(t *testing.T) {
 		{"a gap and disorder", "time,temp\n2024-01-01 13:00,2\n2024-01-01 14:00,\n2024-01-01 12:00,1\n2024-01-01 13:00,3\n",
 			[]prepare.Point{{TS: at, Value: 1}, {TS: at + 3600_000, Value: 3}}},
 	} {
-		got, err := CSV(strings.NewReader(c.file), berlin)
+		got, _, err := CSV(strings.NewReader(c.file), berlin)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -97,8 +97,20 @@ func TestCSV(t *testing.T) {
 		"empty": "", "no time": "a,temp\n1,2\n", "no temperature": "time,b\n1,2\n", "a bad time": "time,temp\nnoon,2\n",
 		"a bad number": "time,temp\n2024-01-01 12:00,warm\n", "infinite": "time,temp\n2024-01-01 12:00,Inf\n",
 	} {
-		if _, err := CSV(strings.NewReader(bad), berlin); err == nil {
+		if _, _, err := CSV(strings.NewReader(bad), berlin); err == nil {
 			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+func TestUnitOf(t *testing.T) {
+	for name, want := range map[string]Unit{
+		"Temp (F)": Fahrenheit, "temp [F]": Fahrenheit, "temp_fahrenheit": Fahrenheit, "temp_f": Fahrenheit, "tempF": Fahrenheit,
+		"Temperature [°F]": Fahrenheit, "temp degF": Fahrenheit, "TEMPF": Fahrenheit,
+		"temp_roof": Celsius, "temp": Celsius, "temp (C)": Celsius, "outdoor_c": Celsius, "temp_shelf_c": Celsius,
+	} {
+		if _, _, got, err := columns([]string{"time", name}); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", name, got, err, want)
 		}
 	}
 }

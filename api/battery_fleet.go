@@ -1,0 +1,219 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+
+	"github.com/fleetwatt/fleetwatt/api/access"
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+	"github.com/fleetwatt/fleetwatt/fleet/station"
+)
+
+// FleetScope narrows a result of the fleet. Retired batteries never count.
+type FleetScope struct {
+	OwnerID   string `query:"owner_id" maxLength:"64" doc:"only what this owner owns"`
+	SiteID    string `query:"site_id" maxLength:"64" doc:"only what stands on this site"`
+	Chemistry string `query:"chemistry" maxLength:"64" doc:"only batteries of this chemistry"`
+}
+
+// member is a battery of the fleet and where it stands.
+type member struct {
+	devices.Battery
+	standing dossier.Standing
+	seen     bool // there is a standing
+}
+
+// partOf is the part of the fleet that the input selects, but for the chemistry.
+func (a *API) partOf(ctx context.Context, in FleetScope) (fleetPart, error) {
+	return a.fleet.part(ctx, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID})
+}
+
+// members are the batteries that the input selects, by id.
+func (a *API) members(ctx context.Context, in FleetScope) ([]member, error) {
+	part, err := a.partOf(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return membersOf(part.batteries(), in.Chemistry), nil
+}
+
+func membersOf(of []*known, chemistry string) []member {
+	out := make([]member, 0, len(of))
+	for _, b := range of {
+		if b.Status == devices.StatusRetired || chemistry != "" && !strings.EqualFold(b.Chemistry, chemistry) {
+			continue
+		}
+		m := member{Battery: b.Battery, seen: b.standing != nil}
+		if m.seen {
+			m.standing = *b.standing
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// standingsOf are those of the members that have one.
+func standingsOf(of []member) []dossier.Standing {
+	out := make([]dossier.Standing, 0, len(of))
+	for _, m := range of {
+		if m.seen {
+			out = append(out, m.standing)
+		}
+	}
+	return out
+}
+
+// FleetHealth is the health of the fleet.
+type FleetHealth struct {
+	AsOf      *Time          `json:"as_of" nullable:"true" doc:"end of the newest day with data that counts, of any battery"`
+	Batteries int            `json:"batteries"`
+	Statuses  HealthStatuses `json:"statuses" doc:"batteries by the status of their health score"`
+	Scores    []Bin          `json:"scores" nullable:"false" doc:"batteries by health score"`
+	Measures  []FleetMeasure `json:"measures" nullable:"false" doc:"the spread of each measure over the batteries that have it"`
+	Ended     int            `json:"ended" doc:"batteries whose end of life is passed"`
+	Behind    int            `json:"behind_knee" doc:"batteries whose fade has turned fast"`
+	Events    int            `json:"negative_events" doc:"of all batteries, since each was first seen"`
+}
+
+// HealthStatuses are batteries by status.
+type HealthStatuses struct {
+	OK           int `json:"ok"`
+	Insufficient int `json:"insufficient_data"`
+	Unseen       int `json:"unseen" doc:"no day of them has been worked off yet"`
+}
+
+// FleetMeasure is the spread of one measure.
+type FleetMeasure struct {
+	Measure string   `json:"measure"`
+	Count   int      `json:"count" doc:"batteries that have it"`
+	Mean    *float64 `json:"mean"`
+	P10     *float64 `json:"p10"`
+	P25     *float64 `json:"p25"`
+	P50     *float64 `json:"p50"`
+	P75     *float64 `json:"p75"`
+	P90     *float64 `json:"p90"`
+}
+
+type fleetHealthInput struct {
+	FleetScope
+	AsOf
+}
+
+func (a *API) routeFleetHealth() {
+	add(a, operation{
+		right: access.Read, id: "get-fleet-health", method: http.MethodGet, path: "/fleet/health", tag: "fleet",
+		summary: "Health of all batteries: distribution, percentiles, counts by status",
+		notes:   "With as_of, by each battery's record of the last week that had ended by then; what records do not hold is not counted.",
+	}, a.fleetHealth)
+}
+
+func (a *API) fleetHealth(ctx context.Context, in *fleetHealthInput) (*itemOutput[FleetHealth], error) {
+	part, err := a.partOf(ctx, in.FleetScope)
+	if err != nil {
+		return nil, err
+	}
+	day, err := in.day()
+	if err != nil {
+		return nil, err
+	}
+	if day == math.MaxInt64 && part.some {
+		view := recall(part.snapshot, fmt.Sprintf("health %s %q", question(part.filter), in.Chemistry), func() (FleetHealth, int) {
+			return viewFleetHealth(membersOf(part.batteries(), in.Chemistry)), 0
+		})
+		return &itemOutput[FleetHealth]{Body: view}, nil
+	}
+	of := membersOf(part.batteries(), in.Chemistry)
+	if day != math.MaxInt64 {
+		if err := a.rewind(ctx, of, day); err != nil {
+			return nil, err
+		}
+	}
+	return &itemOutput[FleetHealth]{Body: viewFleetHealth(of)}, nil
+}
+
+// rewind puts the members where they stood at the end of the day, as far as
+// their records tell.
+func (a *API) rewind(ctx context.Context, of []member, day int64) error {
+	latest := make(map[string]dossier.Record, len(of))
+	err := a.opts.Batteries.BatteryHistories(ctx, math.MinInt64, day+1, func(id string, r dossier.Record) error {
+		latest[id] = r
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read histories: %w", err)
+	}
+	for k := range of {
+		r, ok := latest[of[k].ID]
+		of[k].seen = ok
+		of[k].standing = dossier.Standing{
+			Device: of[k].ID, Day: r.Day, HealthScore: r.HealthScore, Status: string(battery.HealthInsufficient),
+			SoHPct: r.SoHPct, EnergySoHPct: r.EnergySoHPct, ResistanceMOhm: r.ResistanceMOhm, ImbalanceMV: r.ImbalanceMV,
+			RoundTripPct: r.RoundTripPct, EquivalentFullCycles: r.EquivalentFullCycles, Utilization: r.Utilization,
+			RULDays: r.RULDays, ReplaceAt: r.ReplaceAt, BehindKnee: r.BehindKnee,
+		}
+		if r.HealthScore != nil {
+			of[k].standing.Status = string(battery.HealthOK)
+		}
+	}
+	return nil
+}
+
+func viewFleetHealth(of []member) FleetHealth {
+	view := FleetHealth{Batteries: len(of), Measures: []FleetMeasure{}}
+	scores, newest := make([]float64, 10), int64(math.MinInt64)
+	for _, m := range of {
+		s := m.standing
+		switch {
+		case !m.seen:
+			view.Statuses.Unseen++
+			continue
+		case s.Status == string(battery.HealthOK):
+			view.Statuses.OK++
+		default:
+			view.Statuses.Insufficient++
+		}
+		newest = max(newest, s.Day)
+		view.Events += s.Events
+		if s.Ended {
+			view.Ended++
+		}
+		if s.BehindKnee {
+			view.Behind++
+		}
+		if s.HealthScore != nil {
+			scores[min(9, int(*s.HealthScore/10))]++
+		}
+	}
+	if newest != math.MinInt64 {
+		at := Time((newest + 1) * telemetry.Day)
+		view.AsOf = &at
+	}
+	view.Scores = bins(scores, 0, 10, false, false)
+	for _, name := range batteryMeasureNames() {
+		view.Measures = append(view.Measures, spreadOf(name, of))
+	}
+	return view
+}
+
+// spreadOf is the spread of a measure over the members that have it.
+func spreadOf(name string, of []member) FleetMeasure {
+	measure, out := batteryMeasures()[name], FleetMeasure{Measure: name}
+	var entries []station.Entry
+	for _, m := range of {
+		if v := measure.of(&m); v != nil {
+			entries = append(entries, station.Entry{ID: m.ID, Value: *v})
+		}
+	}
+	for _, g := range station.RollUp(entries) { // one group, or none
+		out.Count, out.Mean = g.Count, &g.Mean
+		out.P10, out.P25, out.P50, out.P75, out.P90 = &g.P10, &g.P25, &g.P50, &g.P75, &g.P90
+	}
+	return out
+}

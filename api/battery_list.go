@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/fleetwatt/fleetwatt/api/access"
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+)
+
+type batteriesInput struct {
+	Query
+	OwnerID string `query:"owner_id" maxLength:"64" doc:"only what this owner owns"`
+	SiteID  string `query:"site_id" maxLength:"64" doc:"only what stands on this site"`
+	Status  string `query:"status" enum:"unclaimed,active,retired" doc:"only devices of this status"`
+}
+
+// routeBatteryList registers the list of batteries.
+func (a *API) routeBatteryList() {
+	t := newTable[Battery](tableSpec{
+		name: "batteries", sort: []string{"id"},
+		aliases: map[string]string{
+			"health": "results.health_score", "soh": "results.soh_pct", "replace": "results.replace_at.median",
+			"remaining_days": "results.remaining_days.median", "cycles": "results.equivalent_full_cycles",
+			"utilization": "results.utilization", "swaps_per_day": "results.swaps_per_day", "warranty": "results.warranty",
+			"health_status": "results.status", "outlook_status": "results.outlook_status", "resistance": "results.resistance_mohm",
+			"negative_events": "results.negative_events", "behind_knee": "results.behind_knee", "confidence": "results.confidence",
+			"claim": "results.warranty_claim",
+		},
+		filters: []string{
+			"health", "soh", "replace", "remaining_days", "cycles", "utilization", "swaps_per_day", "warranty", "health_status",
+			"outlook_status", "resistance", "negative_events", "behind_knee", "confidence", "claim",
+			"chemistry", "commissioned", "rated_capacity_ah", "name", "serial", "gateway",
+		},
+		late: []string{"health", "telemetry"},
+	})
+	addSelection(a, operation{
+		right: access.Read, id: "list-batteries", path: "/batteries", tag: "batteries",
+		summary: "List batteries with where they stand",
+		notes:   "Narrowed by results, only batteries that have the result are in the list.",
+	}, t, a.listBatteries)
+}
+
+// listBatteries shows a page of those that the input selects.
+func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selection[Battery]) (doc items[Battery], page []Battery, total int, err error) {
+	doc.Items = []Battery{}
+	part, err := a.fleet.part(ctx, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status)})
+	if err != nil || !part.some {
+		return doc, nil, 0, err
+	}
+	all := part.batteries()
+	if !s.byID() {
+		all = recall(part.snapshot, "list "+question(part.filter)+" "+s.key(), func() ([]*known, int) {
+			chosen := chooseBatteries(s, part.batteries())
+			return chosen, len(chosen)
+		})
+	}
+	return doc, part.view(cut(s.query, all)), len(all), nil
+}
+
+// byID tells whether the rows are as the registry has them: all, by id.
+func (s *selection[T]) byID() bool {
+	return len(s.conditions) == 0 && (len(s.order) == 0 || len(s.order) == 1 && s.order[0].column.name == "id" && !s.order[0].down)
+}
+
+// key is another for each choice and order of the rows.
+func (s *selection[T]) key() string {
+	var b strings.Builder
+	for _, c := range s.conditions {
+		fmt.Fprintf(&b, "%s %v %q ", c.param, c.num, c.texts)
+	}
+	for _, o := range s.order {
+		fmt.Fprintf(&b, "%s %t ", o.column.name, o.down)
+	}
+	return b.String()
+}
+
+// chooseBatteries is selection.narrow for batteries that are not shown yet.
+func chooseBatteries(s *selection[Battery], of []*known) []*known {
+	type keyed struct {
+		*known
+		keys []cell
+	}
+	var (
+		chosen []keyed
+		keys   = make([]cell, 0, len(of)*len(s.order))
+	)
+	for _, b := range of {
+		view := viewKnown(b)
+		row := reflect.ValueOf(&view).Elem()
+		if slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) }) {
+			continue
+		}
+		from := len(keys)
+		for _, o := range s.order {
+			keys = append(keys, o.column.cell(row))
+		}
+		chosen = append(chosen, keyed{b, keys[from:]})
+	}
+	slices.SortStableFunc(chosen, func(x, y keyed) int {
+		for n, o := range s.order {
+			if c := o.compare(x.keys[n], y.keys[n]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	out := make([]*known, len(chosen))
+	for k := range chosen {
+		out[k] = chosen[k].known
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+)
+
+// maxRemembered bounds what a snapshot remembers of what it was asked, in
+// references to batteries: 32 MiB.
+const maxRemembered = 4 << 20
+
+// known is all that lists show of a battery. It is not changed.
+type known struct {
+	devices.Battery
+	standing *dossier.Standing // nil: no day of it has been worked off yet
+	newest   []battery.Capacity
+	health   HealthSummary
+}
+
+// snapshot is every battery at one state of registry and ledger, and answers that
+// were worked out of it. Only the spans, which nothing is sorted by, go on with
+// time. Goroutines may share it.
+type snapshot struct {
+	all   []*known // by id, with those that are deleted
+	spans *spans
+	// orphans are results of batteries that the registry does not have.
+	orphans map[string]ledger.BatteryChange
+
+	mu         sync.Mutex
+	answers    map[string]*workedOut
+	remembered int
+}
+
+type workedOut struct {
+	once  sync.Once
+	value any
+}
+
+func newSnapshot(s *spans) *snapshot { return &snapshot{spans: s, answers: map[string]*workedOut{}} }
+
+func newKnown(b devices.Battery, s *dossier.Standing, newest []battery.Capacity) *known {
+	return &known{Battery: b, standing: s, newest: newest, health: summarize(battery.Assess(newest, b.RatedCapacityAh))}
+}
+
+// with is the snapshot after changes of the registry, which are all of its
+// batteries or some, and of results.
+func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.BatteryChange) *snapshot {
+	next := newSnapshot(s.spans)
+	changed, orphans := make(map[string]ledger.BatteryChange, len(results)), map[string]ledger.BatteryChange{}
+	for id, r := range s.orphans {
+		changed[id], orphans[id] = r, r
+	}
+	for _, r := range results {
+		changed[r.Device], orphans[r.Device] = r, r
+	}
+	registered := func(b devices.Battery, old *known) *known {
+		r, ok := changed[b.ID]
+		delete(orphans, b.ID)
+		switch {
+		case ok:
+			return newKnown(b, r.Standing, r.Newest)
+		case old != nil:
+			return newKnown(b, old.standing, old.newest)
+		}
+		return newKnown(b, nil, nil)
+	}
+	next.all = make([]*known, 0, max(len(s.all), len(batteries)))
+	old := s.all
+	for _, b := range batteries {
+		for len(old) > 0 && old[0].ID < b.ID {
+			if !all {
+				next.all = append(next.all, kept(old[0], changed, orphans))
+			}
+			old = old[1:]
+		}
+		var was *known
+		if len(old) > 0 && old[0].ID == b.ID {
+			was, old = old[0], old[1:]
+		}
+		next.all = append(next.all, registered(b, was))
+	}
+	for ; len(old) > 0 && !all; old = old[1:] {
+		next.all = append(next.all, kept(old[0], changed, orphans))
+	}
+	next.orphans = orphans
+	return next
+}
+
+// kept is a battery that the registry has not changed.
+func kept(b *known, changed, orphans map[string]ledger.BatteryChange) *known {
+	r, ok := changed[b.ID]
+	if !ok {
+		return b
+	}
+	delete(orphans, b.ID)
+	return newKnown(b.Battery, r.Standing, r.Newest)
+}
+
+// find is the battery of the id, also one that is deleted; nil: there is none.
+func (s *snapshot) find(id string) *known {
+	k, ok := slices.BinarySearchFunc(s.all, id, func(b *known, id string) int { return strings.Compare(b.ID, id) })
+	if !ok {
+		return nil
+	}
+	return s.all[k]
+}
+
+// part are the batteries that the filter selects, by id, but for its page. They
+// must not be changed.
+func (s *snapshot) part(f registry.Filter) []*known {
+	return recall(s, "part "+question(f), func() ([]*known, int) {
+		var part []*known
+		for _, b := range s.all {
+			if (f.OwnerID == "" || f.OwnerID == b.OwnerID) && (f.SiteID == "" || f.SiteID == b.SiteID) &&
+				(f.Status == "" || f.Status == b.Status) && (f.Deleted || b.DeletedAt == nil) {
+				part = append(part, b)
+			}
+		}
+		return part, len(part)
+	})
+}
+
+// question is a filter as a part of one.
+func question(f registry.Filter) string {
+	return fmt.Sprintf("%q %q %q %t", f.OwnerID, f.SiteID, f.Status, f.Deleted)
+}
+
+// recall returns what build returns for the question, which names all that the
+// answer depends on but for the snapshot. It is built once for all who ask at a
+// time. build says how many references the answer holds on to.
+func recall[V any](s *snapshot, question string, build func() (V, int)) V {
+	s.mu.Lock()
+	a := s.answers[question]
+	if a == nil {
+		a = &workedOut{}
+		s.answers[question] = a
+	}
+	s.mu.Unlock()
+	a.once.Do(func() {
+		value, size := build()
+		a.value = value
+		s.weigh(size + 100)
+	})
+	return a.value.(V)
+}
+
+// weigh forgets all answers once they are too much. Who has one keeps it.
+func (s *snapshot) weigh(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.remembered += size; s.remembered > maxRemembered {
+		clear(s.answers)
+		s.remembered = 0
+	}
+}
+
+// spans are the days with data of each battery. They only grow.
+type spans struct {
+	mu      sync.RWMutex
+	of      map[string]ledger.DaySpan
+	changes int
+}
+
+func (s *spans) merge(found map[string]ledger.DaySpan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil {
+		s.of = make(map[string]ledger.DaySpan, len(found))
+	}
+	for id, f := range found {
+		was, ok := s.of[id]
+		if now := (ledger.DaySpan{First: min(was.First, f.First), Last: max(was.Last, f.Last)}); ok {
+			f = now
+		}
+		if !ok || f != was {
+			s.of[id] = f
+			s.changes++
+		}
+	}
+}
+
+// version is another after every change.
+func (s *spans) version() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changes
+}
+
+// get is the time of the days with data; false: there are none.
+func (s *spans) get(id string) (telemetry.Window, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	d, ok := s.of[id]
+	return telemetry.Window{From: d.First * telemetry.Day, To: (d.Last + 1) * telemetry.Day}, ok
+}

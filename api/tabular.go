@@ -1,0 +1,120 @@
+package api
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2/negotiation"
+)
+
+// prefersCSV tells whether an Accept header wants CSV more than JSON.
+func prefersCSV(accept string) bool {
+	return negotiation.SelectQValue(accept, []string{"application/json", "text/csv"}) == "text/csv"
+}
+
+// answer is a page of the table as it was asked for, out of total rows. doc is
+// what the rows stand in, as its items, which are empty.
+func (s *selection[T]) answer(doc any, page []T, total int) (*tableOutput, error) {
+	out := &tableOutput{Link: s.query.links(total), TotalCount: strconv.Itoa(total), ContentType: "application/json"}
+	var err error
+	if s.query.csv() {
+		out.ContentType = mimeCSV
+		out.ContentDisposition = `attachment; filename="` + s.name + `.csv"`
+		if s.query.whole() {
+			out.Link = ""
+		}
+		out.Body, err = s.writeCSV(page)
+	} else {
+		out.Body, err = s.writeJSON(doc, page)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", s.name, err)
+	}
+	return out, nil
+}
+
+func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
+	around, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	before, after, found := bytes.Cut(around, []byte(`"items":[]`))
+	if !found {
+		return nil, errors.New("the document has no place for the items")
+	}
+	var out bytes.Buffer
+	out.Write(before)
+	out.WriteString(`"items":[`)
+	for k := range page {
+		if k > 0 {
+			out.WriteByte(',')
+		}
+		item, err := json.Marshal(&page[k])
+		if err != nil {
+			return nil, err
+		}
+		if s.fields == nil {
+			out.Write(item)
+			continue
+		}
+		if err := s.fields.write(&out, item); err != nil {
+			return nil, err
+		}
+	}
+	out.WriteByte(']')
+	out.Write(after)
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// writeCSV writes RFC 4180: a header and a line for each row, ended by CRLF.
+func (s *selection[T]) writeCSV(page []T) ([]byte, error) {
+	columns := s.columns
+	if s.fields != nil {
+		columns = nil
+		for _, c := range s.columns {
+			if s.fields.has(c.name) {
+				columns = append(columns, c)
+			}
+		}
+	}
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	w.UseCRLF = true
+	line := make([]string, len(columns))
+	for k, c := range columns {
+		line[k] = c.name
+	}
+	if err := w.Write(line); err != nil {
+		return nil, err
+	}
+	for k := range page {
+		row := reflect.ValueOf(&page[k]).Elem()
+		for n, c := range columns {
+			line[n] = c.write(c.cell(row))
+			if c.kind == textColumn {
+				line[n] = harmless(line[n])
+			}
+		}
+		if err := w.Write(line); err != nil {
+			return nil, err
+		}
+	}
+	w.Flush()
+	return out.Bytes(), w.Error()
+}
+
+// harmless leads text that a spreadsheet would run as a formula with an
+// apostrophe (OWASP, CSV Injection).
+func harmless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sample is one answer.
+type sample struct {
+	read   int
+	took   time.Duration // from when the request was due
+	length int
+	failed bool
+}
+
+// phase is a time of load.
+type phase struct {
+	name string
+	rate int // requests a second of all clients; 0: as many as they can
+}
+
+// result is what a phase came to.
+type result struct {
+	phase
+	samples  []sample
+	took     time.Duration
+	server   time.Duration // CPU
+	own      time.Duration // CPU of this process
+	acked    int64         // MQTT messages
+	refused  int64         // of them
+	resident int64         // bytes, the highest seen
+	first    error         // of the errors
+}
+
+func measure(ctx context.Context, s settings, f filled, p *server) error {
+	mqtt, err := publish(ctx, s, p.mqtt)
+	if err != nil {
+		return err
+	}
+	defer mqtt.close()
+	if err := warm(p, s, f); err != nil {
+		return err
+	}
+	describe(os.Stdout, s)
+	var errs []error
+	for _, ph := range []phase{{"paced", s.Rate}, {"full speed", 0}} {
+		r, err := drive(ctx, s, f, p, mqtt, ph)
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		printTable(os.Stdout, r)
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// warm asks each read once with both kinds of key, alone, and prints how long a
+// first answer takes.
+func warm(p *server, s settings, f filled) error {
+	c, err := dial(p.http)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for _, i := range []int{0, 1} {
+		a := newAsker(s, f, i)
+		for _, r := range mix() {
+			path, began := r.path(a), time.Now()
+			status, length, err := c.get(path, a.key)
+			if err != nil || status != 200 {
+				return fmt.Errorf("GET %s: status %d: %w", path, status, err)
+			}
+			if a.owner < 0 {
+				fmt.Printf("first answer: %-30s %8.1f ms %7d bytes\n", r.name, milliseconds(time.Since(began)), length)
+			}
+		}
+	}
+	return nil
+}
+
+// newAsker is client i: every second has the key that sees all, the others have
+// owners' keys.
+func newAsker(s settings, f filled, i int) *asker {
+	a := &asker{rng: rand.New(rand.NewPCG(uint64(i), 7)), s: s, made: f.Made, key: f.Fleet, owner: -1}
+	if i%2 == 1 {
+		a.owner = i / 2 % owners
+		a.key = f.Owners[a.owner]
+	}
+	return a
+}
+
+func drive(ctx context.Context, s settings, f filled, p *server, mqtt *publishers, ph phase) (result, error) {
+	r := result{phase: ph}
+	clients := make([]*client, s.Clients)
+	for i := range clients {
+		var err error
+		if clients[i], err = dial(p.http); err != nil {
+			return r, err
+		}
+		defer clients[i].close()
+	}
+	watch := p.watchMemory()
+	before, err := times(p)
+	if err != nil {
+		return r, err
+	}
+	acked, refused, began := mqtt.acked.Load(), mqtt.failed.Load(), time.Now()
+	end := began.Add(s.Duration)
+	all := make([][]sample, s.Clients)
+	var first atomic.Pointer[error]
+	var wg sync.WaitGroup
+	for i, c := range clients {
+		wg.Go(func() {
+			var err error
+			if all[i], err = ask(ctx, newAsker(s, f, i), c, p.http, i, ph, began, end); err != nil {
+				first.CompareAndSwap(nil, &err)
+			}
+		})
+	}
+	wg.Wait()
+	r.took = time.Since(began)
+	after, err := times(p)
+	if err != nil {
+		return r, p.failure("has ended: " + err.Error())
+	}
+	r.server, r.own, r.resident = after[0]-before[0], after[1]-before[1], watch()
+	r.acked, r.refused = mqtt.acked.Load()-acked, mqtt.failed.Load()-refused
+	r.samples = slices.Concat(all...)
+	if e := first.Load(); e != nil {
+		r.first = *e
+	}
+	return r, ctx.Err()
+}
+
+// ask sends one request after the other. Paced, each is due at its time, and
+// what it waits for the one before counts. A connection that fails is replaced.
+func ask(ctx context.Context, a *asker, c *client, addr string, i int, ph phase, began, end time.Time) (out []sample, first error) {
+	var (
+		reads = mix()
+		sum   int
+		every time.Duration
+	)
+	for _, r := range reads {
+		sum += r.share
+	}
+	due := began
+	if ph.rate > 0 {
+		every = time.Second * time.Duration(a.s.Clients) / time.Duration(ph.rate)
+		due = began.Add(every * time.Duration(i) / time.Duration(a.s.Clients))
+	}
+	for {
+		if every == 0 {
+			due = time.Now()
+		} else if wait := time.Until(due); wait > 0 {
+			time.Sleep(wait)
+		}
+		if !due.Before(end) || ctx.Err() != nil {
+			return out, first
+		}
+		n, k := a.rng.IntN(sum), 0
+		for ; n >= reads[k].share; k++ {
+			n -= reads[k].share
+		}
+		path := reads[k].path(a)
+		status, length, err := c.get(path, a.key)
+		if err == nil && status != 200 {
+			err = fmt.Errorf("status %d", status)
+		}
+		out = append(out, sample{read: k, took: time.Since(due), length: length, failed: err != nil})
+		if err != nil {
+			if first == nil {
+				first = fmt.Errorf("GET %s: %w", path, err)
+			}
+			c.close()
+			fresh, err := dial(addr)
+			if err != nil {
+				return out, first
+			}
+			defer fresh.close()
+			c = fresh
+		}
+		due = due.Add(every)
+	}
+}
+
+// times are the CPU times of the server and of this process.
+func times(p *server) (t [2]time.Duration, err error) {
+	for i, pid := range []int{p.cmd.Process.Pid, os.Getpid()} {
+		if t[i], err = cpu(pid); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// watchMemory samples the memory of the server until the function that it
+// returns is called, which returns the highest.
+func (p *server) watchMemory() func() int64 {
+	stop := make(chan struct{})
+	var highest int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			n, _ := p.resident() // one that has ended fails the measurement elsewhere
+			highest = max(highest, n)
+			select {
+			case <-time.After(250 * time.Millisecond):
+			case <-stop:
+				return
+			}
+		}
+	})
+	return func() int64 {
+		close(stop)
+		wg.Wait()
+		return highest
+	}
+}

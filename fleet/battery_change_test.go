@@ -1,0 +1,102 @@
+package fleet
+
+import (
+	"context"
+	"testing"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+)
+
+// A sheet or rules that change reach all that is stored, also the days before,
+// within two runs: the first builds on the days as they are, the second on what
+// their readings say by the new sheet.
+func TestChangesReachWhatIsStored(t *testing.T) {
+	const days = 45
+	s := simulateBatteries(t, fewBatteries(2), days)
+	first := telemetry.DayOf(newYear.UnixMilli())
+	unrated := batteryList{}
+	for id, b := range s.assets {
+		b.RatedCapacityAh, b.RatedVoltageV, b.CutoffVoltageV, b.Chemistry = 0, 0, 0, ""
+		unrated[id] = b
+	}
+	late, want := newLab(t, unrated, dossier.DefaultRules()), newLab(t, s.assets, dossier.DefaultRules())
+	for day := range int64(days) {
+		if day == days-2 {
+			for id, b := range s.assets {
+				unrated[id] = b
+			}
+		}
+		for _, b := range []*lab{late, want} {
+			b.deliver(telemetry.Within(s.readings, telemetry.Window{From: (first + day) * telemetry.Day, To: (first + day + 1) * telemetry.Day}))
+			b.today = first + day + 1
+			b.run("battery")
+		}
+		if day == days-2 {
+			standings, err := late.ledger.Standings(t.Context())
+			if err != nil || len(standings) != 2 || standings[0].HealthScore == nil {
+				t.Errorf("after the change: got standings %+v, %v, want a score", standings, err)
+			}
+		}
+	}
+	sameState(t, "after the change", late.state(), want.state())
+	if d := late.run("battery"); d.devices != 0 {
+		t.Errorf("%d batteries are computed again and again", d.devices)
+	}
+}
+
+// Days that are marked again and say what they said cost no more than reading
+// them.
+func TestUnchangedDaysAreNotBuiltOn(t *testing.T) {
+	s := simulateBatteries(t, fewBatteries(1), 20)
+	first := telemetry.DayOf(newYear.UnixMilli())
+	b := newLab(t, s.assets, dossier.DefaultRules())
+	b.deliver(s.readings)
+	b.today = first + 21
+	b.run("battery")
+	want := b.state()
+	counting := &countingLedger{BatteryLedger: b.ledger}
+	b.jobs[1] = Battery(b.store, b.schema, counting, b.assets, b.rules, "0 1 * * *")
+	for id := range s.assets {
+		if err := b.ledger.MarkDirty(t.Context(), []telemetry.DeviceDay{{Kind: devices.KindBattery, Device: id, Day: first + 18}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := b.run("battery"); d.devices != 1 || counting.days > 3 {
+		t.Errorf("got %d devices and %d stored days read, want 1 and no more than three", d.devices, counting.days)
+	}
+	sameState(t, "marked again", b.state(), want)
+}
+
+// Jobs are built on what the rules say, not on where they lie in memory.
+func TestFingerprints(t *testing.T) {
+	sheet, rules := dossier.Sheet{Chemistry: "LFP"}, dossier.DefaultRules()
+	base := sheet.Fingerprint(rules.Fingerprint())
+	if again := sheet.Fingerprint(dossier.DefaultRules().Fingerprint()); again != base {
+		t.Errorf("got %d, then %d", base, again)
+	}
+	warmer := dossier.DefaultRules()
+	warmer.Limits.HighC++
+	rated, newer := sheet, sheet
+	rated.Ratings.CapacityAh, newer.Commissioned = 40, newYear
+	for name, got := range map[string]int64{
+		"rules": sheet.Fingerprint(warmer.Fingerprint()), "ratings": rated.Fingerprint(rules.Fingerprint()), "commissioned": newer.Fingerprint(rules.Fingerprint()),
+	} {
+		if got == base {
+			t.Errorf("%s: the same after a change", name)
+		}
+	}
+}
+
+// countingLedger counts the stored days that are read.
+type countingLedger struct {
+	BatteryLedger
+	days int
+}
+
+func (c *countingLedger) BatteryDays(ctx context.Context, id string, from, to int64) ([]dossier.Day, error) {
+	days, err := c.BatteryLedger.BatteryDays(ctx, id, from, to)
+	c.days += len(days)
+	return days, err
+}

@@ -1,0 +1,214 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/accounts"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
+	"github.com/fleetwatt/fleetwatt/fleet/money"
+	"github.com/fleetwatt/fleetwatt/fleet/statement"
+)
+
+func rent(id string, at, minor int64) accounts.Entry {
+	return accounts.Entry{ID: id, At: at, Kind: statement.Rent, Amount: money.Of(minor, "EUR"), Asset: "site/s", Partner: "L", Note: "n"}
+}
+
+func TestMoneyStored(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	shared := accounts.Entry{
+		ID: "sub", At: 5, Kind: statement.Subscription, Amount: money.Of(-1<<53, "JPY"),
+		Among: []statement.Portion{{Asset: "battery/a", Weight: 2}, {Asset: "battery/b", Weight: 1}},
+	}
+	enter := func(want int, entries ...accounts.Entry) {
+		t.Helper()
+		created, err := l.EnterMoney(ctx, entries, "ann")
+		ok(t, err)
+		if created != want {
+			t.Errorf("created: got %d, want %d", created, want)
+		}
+	}
+	enter(2, rent("b", 10, 100), shared)
+	enter(1, rent("b", 10, 100), rent("a", 10, 7))
+	if n, err := l.EnterMoney(ctx, []accounts.Entry{rent("new", 1, 1), rent("b", 10, 101)}, "bob"); n != 0 || !errors.Is(err, ledger.ErrBooked) {
+		t.Errorf("another of the same id: got %d, %v", n, err)
+	}
+	first := rent("b", 10, 100)
+	enter(1, first.Reversal("", 20, "twice"))
+	enter(0, first.Reversal("", 20, "twice"))
+	for name, tt := range map[string]struct {
+		of   accounts.Entry
+		want error
+	}{
+		"twice":      {first.Reversal("again", 20, "twice"), ledger.ErrReversed},
+		"a reversal": {ptr(first.Reversal("", 20, "twice")).Reversal("back", 20, "back"), ledger.ErrReversed},
+		"nothing":    {ptr(rent("none", 1, 1)).Reversal("", 1, "x"), ledger.ErrNoMoney},
+	} {
+		if _, err := l.EnterMoney(ctx, []accounts.Entry{tt.of}, "ann"); !errors.Is(err, tt.want) {
+			t.Errorf("reverse %s: got %v, want %v", name, err, tt.want)
+		}
+	}
+	read := func(q ledger.MoneyQuery) (ids []string) {
+		t.Helper()
+		found, err := l.Money(ctx, q)
+		ok(t, err)
+		for _, e := range found {
+			if e.EnteredBy != "ann" || e.EnteredAt == 0 {
+				t.Errorf("%s: entered by %q at %d", e.ID, e.EnteredBy, e.EnteredAt)
+			}
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	for name, tt := range map[string]struct {
+		q    ledger.MoneyQuery
+		want []string
+	}{
+		"all":      {ledger.MoneyQuery{}, []string{"sub", "a", "b", "b:reversal"}},
+		"asset":    {ledger.MoneyQuery{Asset: "site/s"}, []string{"a", "b", "b:reversal"}},
+		"kind":     {ledger.MoneyQuery{Kinds: []statement.Kind{statement.Subscription}}, []string{"sub"}},
+		"window":   {ledger.MoneyQuery{Window: telemetry.Window{From: 10, To: 20}}, []string{"a", "b"}},
+		"partner":  {ledger.MoneyQuery{Partner: "M"}, nil},
+		"ids":      {ledger.MoneyQuery{IDs: []string{"a", "zz"}}, []string{"a"}},
+		"no ids":   {ledger.MoneyQuery{IDs: []string{}}, nil},
+		"an owner": {ledger.MoneyQuery{Owner: "o"}, nil},
+	} {
+		if diff := cmp.Diff(tt.want, read(tt.q)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	found, err := l.Money(ctx, ledger.MoneyQuery{IDs: []string{"sub"}})
+	ok(t, err)
+	if !found[0].Same(&shared) {
+		t.Errorf("got %+v, want %+v", found[0], shared)
+	}
+}
+
+func TestTermsStored(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	put := func(id string, v any, version int64) {
+		t.Helper()
+		term, err := l.PutTerm(ctx, ledger.PriceTerms, id, "ann", v)
+		ok(t, err)
+		if term.Version != version || term.ChangedBy != "ann" {
+			t.Errorf("%s: got %+v, want version %d", id, term, version)
+		}
+	}
+	put("b", 1, 1)
+	put("b", 1, 1)
+	put("b", 2, 2)
+	put("a", 3, 1)
+	put("c", 4, 1)
+	put("c", nil, 2)
+	if _, err := l.PutTerm(ctx, ledger.PriceTerms, "c", "ann", nil); !errors.Is(err, ledger.ErrNoMoney) {
+		t.Errorf("withdrawn twice: got %v", err)
+	}
+	if _, err := l.PutTerm(ctx, ledger.ContractTerms, "b", "ann", nil); !errors.Is(err, ledger.ErrNoMoney) {
+		t.Errorf("withdraw nothing: got %v", err)
+	}
+	all, err := l.Terms(ctx, ledger.PriceTerms)
+	ok(t, err)
+	got := map[string]string{}
+	for _, term := range all {
+		got[term.ID] = string(term.Payload)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "3", "b": "2"}, got); diff != "" {
+		t.Error(diff)
+	}
+	put("c", 5, 3)
+	history, err := l.TermHistory(ctx, ledger.PriceTerms, "c")
+	ok(t, err)
+	if len(history) != 3 || history[0].Version != 3 || len(history[1].Payload) != 0 {
+		t.Errorf("history: got %+v", history)
+	}
+	if _, err := l.TermHistory(ctx, ledger.ContractTerms, "c"); !errors.Is(err, ledger.ErrNoMoney) {
+		t.Errorf("history of nothing: got %v", err)
+	}
+}
+
+func TestClosingsStored(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	told := func(m string) accounts.Statement {
+		month, err := statement.ParseMonth(m)
+		ok(t, err)
+		return accounts.Statement{
+			Statement: statement.Statement{Owner: "o", Month: month, Zone: "UTC", Sections: []statement.Section{{Currency: "EUR", Lines: []statement.Line{{
+				Kind: statement.Rent, Amount: money.Of(-1<<60, "EUR"), Entries: []statement.Entry{{Event: "e", At: 1, Amount: money.Of(-1<<60, "EUR")}},
+			}}}}},
+			Corrections: []accounts.Correction{{Month: month, Minor: 3}}, Output: map[string]accounts.Deeds{"a": {Swaps: 2}},
+		}
+	}
+	for _, m := range []string{"2026-02", "2026-01"} {
+		c, err := l.CloseMonth(ctx, "o", m, "ann", told(m))
+		ok(t, err)
+		if c.ClosedBy != "ann" || c.ClosedAt == 0 {
+			t.Errorf("got %+v", c)
+		}
+	}
+	if _, err := l.CloseMonth(ctx, "o", "2026-01", "bob", accounts.Statement{}); !errors.Is(err, ledger.ErrClosed) {
+		t.Errorf("closed twice: got %v", err)
+	}
+	all, err := l.Closings(ctx, "o")
+	ok(t, err)
+	if len(all) != 2 || all[0].Month != "2026-01" || all[1].ClosedBy != "ann" {
+		t.Fatalf("got %+v", all)
+	}
+	if diff := cmp.Diff(told("2026-01"), all[0].Told); diff != "" {
+		t.Error(diff)
+	}
+	if none, err := l.Closings(ctx, "p"); err != nil || len(none) != 0 {
+		t.Errorf("of another owner: got %v, %v", none, err)
+	}
+}
+
+func TestPaidSwaps(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	event := func(station, id string, ts int64, kind, data string) telemetry.Event {
+		return telemetry.Event{Kind: devices.KindStation, Device: station, ID: id, TS: ts, Type: kind, Data: []byte(data)}
+	}
+	_, err := l.AppendEvents(ctx, []telemetry.Event{
+		event("b", "2", 20, "swap.completed", `{"battery_out":"x","energy_wh":1000.25}`),
+		event("b", "1", 10, "swap.completed", `{"battery_out":7,"energy_wh":"much"}`),
+		event("a", "1", 30, "swap.completed", `[]`),
+		event("a", "2", 31, "swap.failed", `{}`),
+		event("c", "1", 40, "swap.completed", `{"energy_wh":-3}`),
+	})
+	ok(t, err)
+	read := func(stations []string, from, to int64) []accounts.Swap {
+		t.Helper()
+		var out []accounts.Swap
+		ok(t, l.PaidSwaps(ctx, stations, telemetry.Window{From: from, To: to}, func(s accounts.Swap) error {
+			out = append(out, s)
+			return nil
+		}))
+		return out
+	}
+	want := []accounts.Swap{
+		{Station: "a", ID: "1", At: 30}, {Station: "b", ID: "1", At: 10}, {Station: "b", ID: "2", At: 20, Battery: "x", MilliWh: ptr(int64(1000250))},
+		{Station: "c", ID: "1", At: 40, MilliWh: ptr(int64(-3000))},
+	}
+	if diff := cmp.Diff(want, read(nil, 0, 100)); diff != "" {
+		t.Errorf("all: %s", diff)
+	}
+	if diff := cmp.Diff(want[1:2], read([]string{"b"}, 10, 20)); diff != "" {
+		t.Errorf("one station in a window: %s", diff)
+	}
+	if got := read([]string{}, 0, 100); got != nil {
+		t.Errorf("no station: got %+v", got)
+	}
+	stop := errors.New("stop")
+	if err := l.PaidSwaps(ctx, nil, telemetry.Window{From: 0, To: 100}, func(accounts.Swap) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the error of take", err)
+	}
+	first, last, found, err := l.SwapSpan(ctx, []string{"a", "b"})
+	if err != nil || !found || first != 10 || last != 30 {
+		t.Errorf("span: got %d to %d, %v, %v", first, last, found, err)
+	}
+	if _, _, found, err := l.SwapSpan(ctx, []string{"z"}); err != nil || found {
+		t.Errorf("span of nothing: got %v, %v", found, err)
+	}
+}
