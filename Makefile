@@ -7,7 +7,7 @@ LDFLAGS  = $(if $(RELEASE),-X main.release=$(RELEASE))
 RACE    ?=
 LINT     = $(GO) tool -modfile=.tools/go.mod golangci-lint
 
-.PHONY: build demo test lint bench bench-ingest bench-store bench-jobs bench-energy bench-stress fuzz clean
+.PHONY: build demo test lint bench bench-ingest bench-store bench-jobs bench-energy bench-buildings bench-api test-retrofit bench-stress fuzz clean
 
 FUZZTIME ?= 60s
 
@@ -47,6 +47,16 @@ bench-jobs:
 # Baseline models beside eemeter, which it installs from PyPI.
 bench-energy:
 	$(GO) run ./cmd/bench-energy $(BENCH)
+
+# A night of buildings; retrofits whose saving is known, all 200 of them.
+bench-buildings:
+	FLEETWATT_BUILDINGS=500 $(GO) test -run '^$$' -bench Night -benchtime 1x -timeout 1h ./fleet/building/figures
+test-retrofit:
+	FLEETWATT_RETROFIT=200 $(GO) test -run '^TestRetrofit$$' -v -timeout 30m ./fleet/energy/assess
+
+# The API with 100,000 batteries, 200 clients and an intake under load.
+bench-api: build
+	$(GO) run ./cmd/bench-api -fleetwatt bin/fleetwatt $(BENCH)
 
 # 10,000 simulated devices with a connection each, live for a minute.
 bench-stress:
