@@ -35,7 +35,7 @@ func (d *delivery) send(c *fiber.Ctx) error {
 	}
 	c.Vary(fiber.HeaderAccept, fiber.HeaderAcceptEncoding, fiber.HeaderAuthorization)
 	body := c.Response().Body()
-	packed := len(body) >= minGzip && negotiation.SelectQValue(c.Get(fiber.HeaderAcceptEncoding), []string{"gzip"}) != ""
+	packed := len(body) >= minGzip && len(c.Response().Header.ContentEncoding()) == 0 && negotiation.SelectQValue(c.Get(fiber.HeaderAcceptEncoding), []string{"gzip"}) != ""
 	if len(c.Response().Header.Peek(fiber.HeaderETag)) == 0 {
 		sum := sha256.Sum256(body)
 		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12])
