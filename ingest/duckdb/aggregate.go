@@ -127,12 +127,13 @@ func (a *aggregation) finish(device string, s *series) {
 	s.some = false
 }
 
-// slabBuckets is for how many buckets values are allocated at once.
+// slabBuckets is for how many buckets values are allocated at once, at most: as
+// many as there are already.
 const slabBuckets = 512
 
 func (a *aggregation) values(of []folded) []telemetry.Value {
 	if cap(a.slab)-len(a.slab) < len(a.fields) {
-		a.slab = make([]telemetry.Value, 0, slabBuckets*len(a.fields))
+		a.slab = make([]telemetry.Value, 0, min(slabBuckets, max(32, a.total))*len(a.fields))
 	}
 	first := len(a.slab)
 	for i, f := range a.fields {

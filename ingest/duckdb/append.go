@@ -175,9 +175,6 @@ func (b *batch) write(ctx context.Context) error {
 	if err := b.engine.wal.Append(b.engine.record(b.plain, b.overriding)); err != nil {
 		return fmt.Errorf("%w: %w", telemetry.ErrUnavailable, err)
 	}
-	for i := range b.overriding {
-		b.version.layouts[b.overriding[i].Kind].active().announce(b.overriding[i].TS)
-	}
 	for kind := range b.kinds() {
 		seg := b.version.layouts[kind].active()
 		err := seg.table.PutAll(func(list, i int, o hot.Outcome) {

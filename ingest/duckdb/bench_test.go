@@ -143,6 +143,56 @@ func BenchmarkRange(b *testing.B) {
 	})
 }
 
+// BenchmarkDay folds what one device of many has reported in a day into windows
+// of 15 minutes: sealed, in memory, and half of each.
+func BenchmarkDay(b *testing.B) {
+	const count = 10_000
+	schema, rec := standard(b), record(b)
+	names := make([]string, count)
+	for i := range names {
+		names[i] = fmt.Sprintf("battery-%05d", i)
+	}
+	for _, bm := range []struct {
+		name   string
+		sealed int // steps
+	}{{"sealed", figuresSteps}, {"half", figuresSteps / 2}, {"hot", 0}} {
+		b.Run(bm.name, func(b *testing.B) {
+			s := openWith(b, b.TempDir(), schema, Options{SegmentRows: 10_000_000})
+			fields := make([]*devices.Field, len(sensors))
+			for i, s := range sensors {
+				fields[i] = schema.Field(devices.KindBattery, s.field)
+			}
+			fill := func(from, to int) {
+				for step := from; step < to; step++ {
+					batch := make([]telemetry.Reading, count)
+					for i, name := range names {
+						batch[i] = telemetry.Reading{Kind: devices.KindBattery, Device: name, TS: t0 + int64(step)*telemetry.Day/figuresSteps}
+						life := rec[i%simulated]
+						for k, f := range fields {
+							batch[i].Values = append(batch[i].Values, telemetry.Value{Field: f, Num: life[(step+i)%len(life)][k]})
+						}
+					}
+					mustAppend(b, s, batch...)
+				}
+			}
+			fill(0, bm.sealed)
+			mustCompact(b, s)
+			fill(bm.sealed, figuresSteps)
+			q := telemetry.AggregateQuery{Func: telemetry.Mean, Every: 15 * time.Minute}
+			q.Kind, q.Fields, q.Window = devices.KindBattery, []string{"soc_pct", "power_w", "temperature_c"}, telemetry.Window{From: t0, To: t0 + telemetry.Day}
+			before, n := spent(), 0
+			for b.Loop() {
+				q.Devices = names[n*7919%count:][:1]
+				if got, err := s.Aggregate(b.Context(), q); err != nil || len(got) != figuresSteps {
+					b.Fatalf("got %d buckets, error %v", len(got), err)
+				}
+				n++
+			}
+			b.ReportMetric(float64(spent()-before)/float64(n), "ns-cpu/op")
+		})
+	}
+}
+
 // BenchmarkRangeFleet reads what the jobs read: sealed, and in memory. What is
 // reported beside the time is readings by second of the processor, of all
 // threads.

@@ -17,6 +17,7 @@ var errInjected = errors.New("injected")
 func TestFailedSteps(t *testing.T) {
 	for _, step := range compactionStepNames {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			schema, dir := standard(t), t.TempDir()
 			armed := false
 			s := openWith(t, dir, schema, Options{fault: func(at string) error {

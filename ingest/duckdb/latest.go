@@ -1,11 +1,8 @@
 package duckdb
 
 import (
-	"cmp"
 	"context"
-	"database/sql/driver"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,27 +10,21 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
-// Latest returns the newest samples; see telemetry.Reader. It reads backwards,
-// twice as many days at each step, until all devices have all fields that the
-// older days could still give them.
+// Latest returns the newest samples; see telemetry.Reader. It asks the segments,
+// then what is remembered of sealed readings, and reads parts only for what
+// neither has.
 func (s *Store) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry.Sample, error) {
 	fields, err := q.Resolve(s.schema)
 	if err != nil {
 		return nil, fmt.Errorf("latest: %w", err)
 	}
 	var samples []telemetry.Sample
-	err = s.use(ctx, func(ctx context.Context, e *engine) error {
+	err = s.use(ctx, func(ctx context.Context, e *engine) (err error) {
 		if q.Window.Empty() || len(fields) == 0 {
 			return nil
 		}
-		return e.viewSQL(ctx, q, func(v *view) error {
-			walk := &latest{view: v, found: make(map[string]map[*devices.Field]telemetry.Sample), open: v.table.candidates(q, fields)}
-			if err := walk.run(ctx, q, fields); err != nil {
-				return err
-			}
-			samples = walk.samples()
-			return nil
-		})
+		samples, err = e.latest(ctx, q, fields, s.page)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("latest: %w", err)
@@ -41,125 +32,208 @@ func (s *Store) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry
 	return samples, nil
 }
 
-// latest is a walk back through time.
-type latest struct {
-	view  *view
-	found map[string]map[*devices.Field]telemetry.Sample
-	open  map[string]int // by device, how many fields it lacks yet
-}
+// searchedAtOnce is for how many devices parts are read at once, which bounds
+// what is held of them.
+const searchedAtOnce = 8192
 
-// candidates are the devices that may have samples in the window of q.
-func (t *table) candidates(q telemetry.RangeQuery, fields []*devices.Field) map[string]int {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	open := make(map[string]int)
-	if len(q.Devices) == 0 {
-		for device, last := range t.newest {
-			if last.ts.Load() >= q.Window.From {
-				open[device] = len(fields)
+func (e *engine) latest(ctx context.Context, q telemetry.RangeQuery, fields []*devices.Field, page int64) ([]telemetry.Sample, error) {
+	t := e.tables[q.Kind]
+	names := t.candidates(q)
+	found := make([]telemetry.Sample, len(names)*len(fields))
+	// A segment is remembered before it leaves the version, so nothing is in
+	// neither. What was written, frozen and remembered since the segments were
+	// asked may be of some devices only: they are asked again then.
+	var ver *version
+	var open []int
+	for {
+		began := t.remembered.Load()
+		ver = e.versions.acquire()
+		for _, seg := range slices.Backward(ver.layouts[q.Kind].segments) {
+			seg.table.Latest(names, fields, q.Window, found)
+		}
+		open = open[:0]
+		for i, name := range names {
+			if t.of(name).sealed.recall(name, fields, q.Window, t.gone.Load(), found[i*len(fields):][:len(fields)], nil) {
+				open = append(open, i)
+			}
+		}
+		if len(names) == 1 || t.remembered.Load() == began {
+			break
+		}
+		e.versions.release(ver)
+		clear(found)
+	}
+	defer e.versions.release(ver)
+	l := ver.layouts[q.Kind]
+	for some := range slices.Chunk(open, searchedAtOnce) {
+		v := &view{query: e.query, table: t, layout: l, path: e.path}
+		s := newSearch(v, q, fields, page)
+		for _, i := range some {
+			s.add(names[i])
+		}
+		if err := e.admitted(ctx, func() error { return s.run(ctx) }); err != nil {
+			return nil, err
+		}
+		for k, i := range some {
+			for j, f := range fields {
+				found[i*len(fields)+j] = s.sought[k].found[f.Index]
 			}
 		}
 	}
-	for _, device := range q.Devices {
-		if last, known := t.newest[device]; known && last.ts.Load() >= q.Window.From {
-			open[device] = len(fields)
-		}
-	}
-	return open
+	return slices.DeleteFunc(found, func(s telemetry.Sample) bool { return s.Device == "" }), nil
 }
 
-func (l *latest) run(ctx context.Context, q telemetry.RangeQuery, fields []*devices.Field) error {
-	days := l.days(q.Window)
-	asked, all := fields, len(l.open)
-	for span := 1; len(l.open) > 0 && len(asked) > 0; span *= 2 {
-		step := q
-		if len(days) > span {
-			step.Window.From = max(q.Window.From, startOf(days[span-1]))
-			days = days[span:]
-		} else {
-			days = nil
+// search reads back through the parts, twice as many days at each step, for
+// samples of some devices, until all have the asked fields that the older parts
+// could still give them. What it finds is remembered.
+type search struct {
+	view   *view
+	query  telemetry.RangeQuery
+	asked  []bool // by field
+	page   int64
+	sought []*sought // ascending by device
+
+	reading []*devices.Field // at the present step
+	from    int64            // of it
+}
+
+// sought is a device. What is found is of all its fields: to remember how far
+// back one has looked they all have to be there.
+type sought struct {
+	device   string
+	memory   *memory
+	found    []telemetry.Sample // by field
+	till     []int64            // by field, the time before which parts may have a newer sample
+	looked   int64              // as in memory, when the search began
+	complete bool               // all that is newer than the present step is looked at
+	done     bool
+}
+
+func newSearch(v *view, q telemetry.RangeQuery, asked []*devices.Field, page int64) *search {
+	s := &search{view: v, query: q, asked: make([]bool, len(v.table.measurement.Fields)), page: page}
+	for _, f := range asked {
+		s.asked[f.Index] = true
+	}
+	return s
+}
+
+// add adds a device, in ascending order.
+func (s *search) add(device string) {
+	t := s.view.table
+	fields := t.measurement.Fields
+	one := &sought{
+		device: device, memory: &t.of(device).sealed,
+		found: make([]telemetry.Sample, len(fields)), till: make([]int64, len(fields)),
+	}
+	for _, seg := range slices.Backward(s.view.layout.segments) {
+		seg.table.Latest([]string{device}, fields, s.query.Window, one.found)
+	}
+	one.looked = one.memory.lookedBack()
+	one.memory.recall(device, fields, s.query.Window, t.gone.Load(), one.found, one.till)
+	s.sought = append(s.sought, one)
+}
+
+// lacks reports whether parts in the rest of the window may have a newer sample.
+func (o *sought) lacks(field int, rest int64) bool {
+	return o.till[field] > rest && missing(o.found[field], o.till[field])
+}
+
+func (s *search) run(ctx context.Context) error {
+	w := s.query.Window
+	to := w.From
+	for _, o := range s.sought {
+		for field, till := range o.till {
+			if s.asked[field] && o.lacks(field, w.From) {
+				to = max(to, till)
+			}
 		}
-		if len(l.open) < all {
-			step.Devices = slices.Collect(maps.Keys(l.open))
-		}
-		if err := l.step(ctx, step, asked); err != nil {
-			return err
-		}
-		if step.Window.From == q.Window.From {
+	}
+	for _, o := range s.sought {
+		o.complete = o.looked <= to
+	}
+	for span := 1; ; span *= 2 {
+		names := s.rest(to)
+		if len(names) == 0 {
 			return nil
 		}
-		q.Window.To = step.Window.From
-		asked = l.older(q.Window, fields)
-		for device, samples := range l.found {
-			if !slices.ContainsFunc(asked, func(f *devices.Field) bool { _, has := samples[f]; return !has }) {
-				delete(l.open, device)
+		s.from = w.From
+		if days := s.days(names, telemetry.Window{From: w.From, To: to}); len(days) > span {
+			s.from = max(w.From, startOf(days[span-1]))
+		}
+		step := telemetry.RangeQuery{Kind: s.query.Kind, Devices: names, Window: telemetry.Window{From: s.from, To: to}}
+		if err := s.view.plan(step, s.view.table.fieldColumns(s.reading), s.page, true).each(ctx, s.fold); err != nil {
+			return err
+		}
+		for _, o := range s.sought {
+			for _, f := range s.reading {
+				o.till[f.Index] = min(o.till[f.Index], s.from)
+			}
+		}
+		to = s.from
+	}
+}
+
+// rest are the devices that lack something that parts of before to may have. It
+// sets which fields are to be read.
+func (s *search) rest(to int64) (names []string) {
+	w := s.query.Window
+	read := make([]bool, len(s.asked))
+	for _, o := range s.sought {
+		if o.done {
+			continue
+		}
+		o.done = true
+		for field, asked := range s.asked {
+			if asked && o.lacks(field, w.From) {
+				o.done = false
+			}
+		}
+		if o.done {
+			if o.complete {
+				o.memory.learn(o.found, false, to)
+			}
+			continue
+		}
+		names = append(names, o.device)
+		for field, asked := range s.asked {
+			read[field] = read[field] || (asked || o.complete) && o.lacks(field, w.From)
+		}
+	}
+	s.reading = s.reading[:0]
+	for _, f := range s.view.table.measurement.Fields {
+		if read[f.Index] {
+			s.reading = append(s.reading, f)
+		}
+	}
+	return names
+}
+
+// days are those in w that have parts of the devices and the fields to be read,
+// the newest first.
+func (s *search) days(names []string, w telemetry.Window) []int64 {
+	var days []int64
+	for _, p := range slices.Backward(s.view.within(w)) {
+		if len(p.among(names)) > 0 && slices.ContainsFunc(s.reading, func(f *devices.Field) bool { return p.fields[f.Name] }) {
+			days = append(days, p.day)
+		}
+	}
+	return slices.Compact(days)
+}
+
+// fold takes in what of a run is newer than what was found.
+func (s *search) fold(r *run) error {
+	at, wanted := slices.BinarySearchFunc(s.sought, r.device, func(o *sought, device string) int { return strings.Compare(o.device, device) })
+	if !wanted {
+		return nil
+	}
+	o := s.sought[at]
+	for i, f := range s.reading {
+		x := &o.found[f.Index]
+		for row := len(r.ts) - 1; row >= 0 && (x.Device == "" || r.ts[row] > x.TS); row-- {
+			if v, ok := r.values[i].value(f, row); ok {
+				*x = telemetry.Sample{Device: o.device, TS: r.ts[row], Value: v}
 			}
 		}
 	}
 	return nil
-}
-
-// days are the days in w that have parts, the newest first.
-func (l *latest) days(w telemetry.Window) []int64 {
-	var days []int64
-	for _, p := range l.view.within(w) {
-		days = append(days, p.day)
-	}
-	slices.Reverse(days)
-	return slices.Compact(days)
-}
-
-// older are those of fields that something in w may have.
-func (l *latest) older(w telemetry.Window, fields []*devices.Field) []*devices.Field {
-	has := &part{}
-	for _, snap := range l.view.hot {
-		has.addFields(&part{fields: snap.Cut(w, "", "").Survey().Carried})
-	}
-	for _, p := range l.view.within(w) {
-		has.addFields(p)
-	}
-	var out []*devices.Field
-	for _, f := range fields {
-		if has.fields[f.Name] {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// step reads the samples of fields in the window of q that are not found yet.
-func (l *latest) step(ctx context.Context, q telemetry.RangeQuery, fields []*devices.Field) error {
-	var columns strings.Builder
-	for _, f := range fields {
-		// arg_max passes over the rows in which the field is NULL.
-		fmt.Fprintf(&columns, ", arg_max(%[1]s, ts_ms), max(ts_ms) FILTER (WHERE %[1]s IS NOT NULL)", quote(f.Name))
-	}
-	from, args := l.view.from(q.Window, where(q), l.view.table.fieldColumns(fields))
-	return l.view.each(ctx, "SELECT device"+columns.String()+" FROM "+from+" GROUP BY device", args, func(row []driver.Value) error {
-		device := row[0].(string)
-		for i, f := range fields {
-			v, ok := valueFrom(f, row[1+2*i])
-			if !ok {
-				continue
-			}
-			if l.found[device] == nil {
-				l.found[device] = make(map[*devices.Field]telemetry.Sample)
-			}
-			if _, newer := l.found[device][f]; !newer {
-				l.found[device][f] = telemetry.Sample{Device: device, TS: row[2+2*i].(int64), Value: v}
-			}
-		}
-		return nil
-	})
-}
-
-func (l *latest) samples() []telemetry.Sample {
-	var out []telemetry.Sample
-	for _, byField := range l.found {
-		out = slices.AppendSeq(out, maps.Values(byField))
-	}
-	slices.SortFunc(out, func(a, b telemetry.Sample) int {
-		return cmp.Or(strings.Compare(a.Device, b.Device), cmp.Compare(a.Value.Field.Index, b.Value.Field.Index))
-	})
-	return out
 }

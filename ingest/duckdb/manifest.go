@@ -227,10 +227,8 @@ func (e *engine) loadParts(ctx context.Context, kind devices.Kind) ([]*part, err
 func (e *engine) loadNewest(ctx context.Context, t *table) error {
 	kind := string(t.measurement.Kind)
 	return query(ctx, e.writer, "SELECT device, max(ts_ms), count(*) FROM store_newest WHERE kind = ? GROUP BY device", []any{kind}, func(row []driver.Value) error {
-		device, ts := row[0].(string), row[1].(int64)
-		t.sealed[device] = ts
 		t.sealedRows += int(row[2].(int64))
-		t.advance(device, ts)
+		t.found(row[0].(string), row[1].(int64))
 		return nil
 	})
 }

@@ -167,8 +167,7 @@ func (e *engine) tiles(ctx context.Context, v *view, l *layout, run []*part) ([]
 	}
 	var out []*part
 	done := int64(0)
-	from, _ := v.union(v.plain(during(whole.day)), filter{}, nil)
-	err := e.query.Each(ctx, "SELECT device, count(*) FROM "+from+" GROUP BY device ORDER BY device", func(c *chunks.Chunk) {
+	err := e.query.Each(ctx, "SELECT device, count(*) FROM ("+v.scan(run, nil)+") GROUP BY device ORDER BY device", func(c *chunks.Chunk) {
 		counts := c.Int64s(1)
 		for i, device := range c.Texts(0) {
 			if next := rowsOf(run) * int64(len(out)) / n; len(out) == 0 || done >= next {
@@ -192,7 +191,9 @@ func devicesOf(p *part) filter {
 	if p.toDevice == "" {
 		return filter{}
 	}
-	return filter{}.between(p.fromDevice, p.toDevice)
+	f := filter{first: p.fromDevice, last: p.toDevice}
+	f.and("device BETWEEN ? AND ?", f.first, f.last)
+	return f
 }
 
 // replaceParts takes old out of the manifest and the layout, and puts fresh in.

@@ -46,9 +46,9 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 		if i > 0 && i%adoptedAtOnce == 0 {
 			e.log.Info("still moving readings to sealed files", "kind", kind, "days", i, "of", len(parts))
 		}
-		day := where(telemetry.RangeQuery{Window: during(p.day)})
-		statement := "SELECT device, ts_ms" + listed(t.all, p.fields) + " FROM " + quote(string(kind)) + day.String() + " ORDER BY device, ts_ms"
-		if err := e.writePart(ctx, e.writer, p, statement, day.args); err != nil {
+		statement := fmt.Sprintf("SELECT device, ts_ms%s FROM %s WHERE ts_ms >= %d AND ts_ms < %d ORDER BY device, ts_ms",
+			listed(t.all, p.fields), quote(string(kind)), startOf(p.day), startOf(p.day+1))
+		if err := e.writePart(ctx, e.writer, p, statement, nil); err != nil {
 			return err
 		}
 	}
@@ -76,8 +76,7 @@ func (e *engine) adopt(ctx context.Context, kind devices.Kind) error {
 	}
 	t.sealedRows = rows
 	for device, ts := range times {
-		t.sealed[device] = ts
-		t.advance(device, ts)
+		t.found(device, ts)
 	}
 	e.log.Info("moved readings to sealed files", "kind", kind, "days", len(parts), "took", e.opts.Now().Sub(began))
 	return nil

@@ -26,9 +26,9 @@ type page struct {
 
 // after is the page of the rows behind an identity.
 func (p page) after(device string, ts int64) page {
-	p.in.conditions, p.in.args = slices.Clone(p.in.conditions), slices.Clone(p.in.args)
-	p.in.and("device >= ?", device) // lets row groups be passed over
-	p.in.and(fmt.Sprintf("(device > ? OR ts_ms > %d)", ts), device)
+	p.in.conditions = slices.Clone(p.in.conditions)
+	p.in.and("device >= " + constant(device)) // lets row groups be passed over
+	p.in.and(fmt.Sprintf("(device > %s OR ts_ms > %d)", constant(device), ts))
 	return p
 }
 
@@ -48,8 +48,8 @@ type pageStream struct {
 	db     *chunks.DB
 	asked  []column
 	pages  []page // that are not read yet
-	ahead  bool   // a page is read while the one before it is used
-	coming chan fetched
+	ahead  int    // so many pages are read while the one before them is used
+	coming []chan fetched
 
 	page    page
 	result  *chunks.Result
@@ -71,36 +71,39 @@ type fetched struct {
 	err    error
 }
 
-// newPageStream returns a stream that has begun to read its first page. It must
+// newPageStream returns a stream that has begun to read its first pages. It must
 // be opened before use, and closed.
-func newPageStream(ctx context.Context, db *chunks.DB, asked []column, pages []page, ahead bool) *pageStream {
+func newPageStream(ctx context.Context, db *chunks.DB, asked []column, pages []page, ahead int) *pageStream {
 	s := &pageStream{db: db, asked: asked, pages: pages, ahead: ahead}
 	s.ctx, s.end = context.WithCancel(ctx)
 	s.values = make([]values, len(asked))
 	s.run.values = make([]values, len(asked))
-	s.fetch()
+	s.fetch(max(1, ahead))
 	return s
 }
 
-// fetch begins to read the next page.
-func (s *pageStream) fetch() {
-	if len(s.pages) == 0 {
-		return
+// fetch begins to read more pages, until so many are coming.
+func (s *pageStream) fetch(n int) {
+	for len(s.coming) < n && len(s.pages) > 0 {
+		s.coming = append(s.coming, s.begin(s.pages[0]))
+		s.pages = s.pages[1:]
 	}
-	next := s.pages[0]
-	s.pages = s.pages[1:]
+}
+
+// begin begins to read a page.
+func (s *pageStream) begin(p page) chan fetched {
 	coming := make(chan fetched, 1)
-	s.coming = coming
-	kinds := s.kinds(next)
+	kinds := s.kinds(p)
 	go func() {
-		result, err := s.db.Query(s.ctx, next.statement(), next.in.args...)
+		result, err := s.db.Query(s.ctx, p.statement())
 		if err == nil {
 			if err = result.Check(kinds...); err != nil {
 				result.Close()
 			}
 		}
-		coming <- fetched{next, result, err}
+		coming <- fetched{p, result, err}
 	}()
+	return coming
 }
 
 // kinds are those of the columns of a page. They are checked, since a file is
@@ -201,25 +204,21 @@ func (s *pageStream) nextChunk() (bool, error) {
 			}
 			s.result.Close()
 			s.result = nil
-			if s.page.limit > 0 && s.rows == s.page.limit {
-				s.pages = slices.Insert(s.pages, 0, s.page.after(s.device, s.time))
+			if s.page.limit > 0 && s.rows == s.page.limit { // there may be more before the pages that are coming
+				s.coming = slices.Insert(s.coming, 0, s.begin(s.page.after(s.device, s.time)))
 			}
 		}
-		if s.coming == nil {
-			s.fetch()
-		}
-		if s.coming == nil {
+		s.fetch(1)
+		if len(s.coming) == 0 {
 			return false, nil
 		}
-		got := <-s.coming
-		s.coming = nil
+		got := <-s.coming[0]
+		s.coming = s.coming[1:]
 		if got.err != nil {
 			return false, got.err
 		}
 		s.page, s.result, s.rows = got.page, got.result, 0
-		if s.ahead && s.page.limit == 0 {
-			s.fetch()
-		}
+		s.fetch(s.ahead)
 	}
 }
 
@@ -245,12 +244,12 @@ func (s *pageStream) take() {
 // close ends the query that runs, and waits for it.
 func (s *pageStream) close() {
 	s.end()
-	if s.coming != nil {
-		if got := <-s.coming; got.err == nil {
+	for _, coming := range s.coming {
+		if got := <-coming; got.err == nil {
 			got.result.Close()
 		}
-		s.coming = nil
 	}
+	s.coming = nil
 	if s.result != nil {
 		s.result.Close()
 		s.result = nil

@@ -134,12 +134,19 @@ func (p *plan) begin(ctx context.Context, u unit) *merged {
 		m.streams = append(m.streams, newHotStream(p.columns, snaps))
 	}
 	lists := p.pages(u)
-	ahead := len(lists) <= 2
+	ahead := 0
+	if len(lists) <= 2 {
+		ahead = readAhead
+	}
 	for _, pages := range slices.Backward(lists) {
 		m.streams = append(m.streams, newPageStream(ctx, p.view.query, p.columns, pages, ahead))
 	}
 	return m
 }
+
+// readAhead is how many pages are read at once while another is used, each by
+// one thread.
+const readAhead = 2
 
 // leastPage is how many rows are read at once however many days are open.
 const leastPage = 1024
@@ -176,6 +183,9 @@ func (p *plan) together(u unit, sets [][]*part) [][]page {
 	var lists [][]page
 	perDay := p.view.perDevice(u.window)
 	files := int(max(1, p.size/max(1, 2*perDay)))
+	if len(sets) >= 2*readAhead {
+		files = min(files, (len(sets)+readAhead-1)/readAhead)
+	}
 	var open []*pending // by age within the day
 	age := 0
 	for i, set := range sets {
@@ -252,12 +262,12 @@ func (p *plan) page(u unit, parts []*part, limit int64) page {
 	}
 	asked := parts[0].among(u.devices)
 	if len(asked) == 1 {
-		out.in.and("device = ?", asked[0])
+		out.in.and("device = " + constant(asked[0]))
 		return out
 	}
 	// Bounds let the engine pass over row groups. A list would not, and where it
 	// is made a join of, rows come out of order.
-	out.in.and("device BETWEEN ? AND ?", asked[0], asked[len(asked)-1])
+	out.in.and("device BETWEEN " + constant(asked[0]) + " AND " + constant(asked[len(asked)-1]))
 	out.devices = asked
 	return out
 }

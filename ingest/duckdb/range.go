@@ -9,7 +9,7 @@ import (
 )
 
 // The engine holds the whole result of a query in memory, so all that is longer
-// is read in pages. A read has some three of them at a time.
+// is read in pages. A read has some four of them at a time.
 const (
 	pageRows  = 1 << 17
 	pageBytes = 6 << 20

@@ -30,6 +30,7 @@ func (s *Store) expire(ctx context.Context, e *engine, kind devices.Kind) (int, 
 	if len(old) == 0 {
 		return 0, nil
 	}
+	e.tables[kind].forget(keep)
 	err := s.change(ctx, e, func(next *version) ([]garbage, error) {
 		return e.files(old), e.replaceParts(ctx, next, kind, old)
 	})

@@ -3,6 +3,8 @@ package duckdb
 import (
 	"slices"
 
+	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/hot"
 )
@@ -50,6 +52,16 @@ func (v *values) text(row int) (string, bool) {
 		v.seen = &s
 	}
 	return *v.seen, true
+}
+
+// value is what a row has of f; false where there is nothing.
+func (v *values) value(f *devices.Field, row int) (telemetry.Value, bool) {
+	if f.Numeric() {
+		n, ok := v.num(row)
+		return telemetry.Value{Field: f, Num: n}, ok
+	}
+	text, ok := v.text(row)
+	return telemetry.Value{Field: f, Text: text}, ok
 }
 
 // skip makes r begin n rows later.

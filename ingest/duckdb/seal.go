@@ -44,6 +44,7 @@ func (s *Store) seal(ctx context.Context, e *engine, kind devices.Kind) error {
 	l := e.versions.current().layouts[kind]
 	t, seg := e.tables[kind], l.segments[0]
 	overrides, keep := seg.overridesByDay(), e.firstKept()
+	t.forget(keep)
 	days, _ := seg.table.Days()
 	days = slices.DeleteFunc(days, func(day int64) bool { return day < keep })
 	first, err := s.reserve(ctx, e, len(days))
@@ -116,6 +117,8 @@ func (s *Store) commitSeal(ctx context.Context, e *engine, t *table, seg *segmen
 			times[device] = ts
 		}
 	})
+	// Before the segment is taken away from those who read.
+	t.remember(seg)
 	rows := 0
 	err := s.change(ctx, e, func(next *version) ([]garbage, error) {
 		if err := e.replaceParts(ctx, next, kind, nil, parts...); err != nil {

@@ -28,14 +28,6 @@ func newSegment(t *table, seq, begun int64, log uint64) *segment {
 	return &segment{seq: seq, begun: begun, table: hot.NewTable(t.measurement), log: log, overrides: make(map[int64]int64)}
 }
 
-// announce says that rows of a day will be written that override others. It
-// comes before they are, so that for a snapshot that has them it was said.
-func (s *segment) announce(ts int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.overrides[telemetry.DayOf(ts)] += 0
-}
-
 // override counts a row that overrides another.
 func (s *segment) override(ts int64) {
 	s.mu.Lock()

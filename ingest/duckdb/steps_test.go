@@ -24,6 +24,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	for _, step := range compactionStepNames {
 		for _, pass := range []string{"1", "2"} {
 			t.Run(step+" "+pass, func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				cmd := child(t, "killed at a step", dir)
 				cmd.Env = append(cmd.Env, childStep+"="+step, childTime+"="+pass)

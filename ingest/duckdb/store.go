@@ -26,7 +26,6 @@ import (
 type Options struct {
 	Logger      *slog.Logger // default: discard
 	MemoryLimit string       // what DuckDB may hold in memory, a number with its unit; default "1GB". Reads have half of it
-	Threads     int          // that a query may use; default 2
 
 	// Retention is for how long readings are kept; 0: forever. UTC days that
 	// end before it are removed whole. A reading that is older when it is
@@ -52,9 +51,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryLimit == "" {
 		o.MemoryLimit = "1GB"
-	}
-	if o.Threads <= 0 {
-		o.Threads = 2
 	}
 	if o.SegmentRows <= 0 {
 		o.SegmentRows = 500_000

@@ -30,6 +30,12 @@ type table struct {
 	mu     sync.RWMutex
 	newest map[string]*recency
 
+	// gone is before which time sealed readings may be no more, because of
+	// retention.
+	gone atomic.Int64
+
+	remembered atomic.Int64 // segments, the one included that is just being
+
 	// sealed is the part of newest that the manifest holds, in so many rows.
 	sealed     map[string]int64
 	sealedRows int
@@ -39,17 +45,21 @@ type column struct{ name, typ string }
 
 func (c column) text() bool { return c.typ == "VARCHAR" }
 
-// recency is the time of the newest reading of a device.
+// recency is what is newest of a device.
 type recency struct {
-	ts atomic.Int64
+	ts atomic.Int64 // of its newest reading
 
 	// During an Append: the newest so far, if turn is its number.
 	next int64
 	turn uint64
+
+	sealed memory
 }
 
 func newTable(m *devices.Measurement) *table {
-	return &table{measurement: m, newest: make(map[string]*recency), sealed: make(map[string]int64)}
+	t := &table{measurement: m, newest: make(map[string]*recency), sealed: make(map[string]int64)}
+	t.gone.Store(math.MinInt64)
+	return t
 }
 
 // shape gives the table the columns that are known of old, and one for each
@@ -103,7 +113,7 @@ func (t *table) takes(f *devices.Field) bool {
 
 // meet adds a device that has no readings yet.
 func (t *table) meet(device string) *recency {
-	r := &recency{}
+	r := &recency{sealed: memory{looked: math.MinInt64}}
 	r.ts.Store(math.MinInt64)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,12 +134,38 @@ func (t *table) between(first, last string) (n int64) {
 }
 
 // advance records that device has a reading at ts, while nobody else knows t.
-func (t *table) advance(device string, ts int64) {
+func (t *table) advance(device string, ts int64) *recency {
 	last := t.newest[device]
 	if last == nil {
 		last = t.meet(device)
 	}
 	last.ts.Store(max(last.ts.Load(), ts))
+	return last
+}
+
+// found records that the newest reading of device in parts is at ts, while
+// nobody else knows t.
+func (t *table) found(device string, ts int64) {
+	t.sealed[device] = ts
+	last := t.advance(device, ts)
+	last.sealed.looked = max(last.sealed.looked, ts+1)
+}
+
+// of is what is newest of a device; nil where it has no readings.
+func (t *table) of(device string) *recency {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.newest[device]
+}
+
+// forget records that readings of before a day are being removed.
+func (t *table) forget(day int64) {
+	if day == math.MinInt64 {
+		return // nothing ever is
+	}
+	t.mu.Lock() // both halves of a compaction do it
+	defer t.mu.Unlock()
+	t.gone.Store(max(t.gone.Load(), startOf(day)))
 }
 
 func columnType(f *devices.Field) string {
@@ -144,3 +180,9 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 // literal makes a string constant of a path.
 func literal(path string) string { return "'" + strings.ReplaceAll(path, "'", "''") + "'" }
+
+// constant makes a string constant of any text. The engine plans a statement with
+// constants once, one with arguments twice; but no statement can have a zero byte.
+func constant(text string) string {
+	return "(" + strings.ReplaceAll(literal(text), "\x00", "' || chr(0) || '") + ")"
+}

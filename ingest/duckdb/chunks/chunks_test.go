@@ -57,27 +57,6 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-func TestArguments(t *testing.T) {
-	d := open(t)
-	for _, text := range []string{"", "twelve bytes", "thirteen byte", "a\x00b and more than twelve", "ü'\""} {
-		r, err := d.Query(t.Context(), "SELECT ?::VARCHAR, length(?::VARCHAR)::BIGINT", text, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := r.Next()
-		if got, n := string(c.Texts(0)[0].Bytes()), c.Int64s(1)[0]; got != text || n != int64(len([]rune(text))) {
-			t.Errorf("got %q of %d, want %q", got, n, text)
-		}
-		if r.Next() != nil {
-			t.Error("got more than a row")
-		}
-		r.Close()
-	}
-	if _, err := d.Query(t.Context(), "SELECT ?", 1); err == nil {
-		t.Error("got no error for an argument of another type")
-	}
-}
-
 func TestErrors(t *testing.T) {
 	d := open(t)
 	for statement, want := range map[string]string{

@@ -9,25 +9,13 @@ import (
 )
 
 // Query runs a statement and returns its whole result, which the engine holds
-// in its own memory until it is closed. Arguments are strings. An error that the
+// in its own memory until it is closed. An error that the
 // engine gives has its text; one of ctx is ctx's.
-func (d *DB) Query(ctx context.Context, statement string, args ...any) (*Result, error) {
+func (d *DB) Query(ctx context.Context, statement string) (*Result, error) {
 	r := &Result{}
 	err := d.borrow(ctx, func(conn mapping.Connection) error {
-		var stmt mapping.PreparedStatement
-		defer mapping.DestroyPrepare(&stmt)
-		if mapping.Prepare(conn, statement, &stmt) == mapping.StateError {
-			return errors.New(mapping.PrepareError(stmt))
-		}
-		if err := bind(stmt, args); err != nil {
-			return err
-		}
-		var pending mapping.PendingResult
-		defer mapping.DestroyPending(&pending)
-		if mapping.PendingPrepared(stmt, &pending) == mapping.StateError {
-			return errors.New(mapping.PendingError(pending))
-		}
-		if mapping.ExecutePending(pending, &r.result) == mapping.StateError {
+		// Not prepared: the engine would plan reads of files twice.
+		if mapping.Query(conn, statement, &r.result) == mapping.StateError {
 			return errors.New(mapping.ResultError(&r.result))
 		}
 		return nil
@@ -60,19 +48,6 @@ func (d *DB) Execute(ctx context.Context, statement string) error {
 		return err
 	}
 	r.Close()
-	return nil
-}
-
-func bind(stmt mapping.PreparedStatement, args []any) error {
-	for i, arg := range args {
-		at, state := mapping.IdxT(i+1), mapping.StateError
-		if text, ok := arg.(string); ok {
-			state = mapping.BindVarcharLength(stmt, at, text, mapping.IdxT(len(text)))
-		}
-		if state == mapping.StateError {
-			return errors.New("an argument does not fit the statement")
-		}
-	}
 	return nil
 }
 

@@ -297,13 +297,17 @@ func (t *Table) Get(device string, ts int64) ([]telemetry.Value, bool) {
 		if n != n { // NaN
 			continue
 		}
-		v := telemetry.Value{Field: t.fields[c], Num: n}
-		if t.columns[c].Text {
-			v.Num, v.Text = 0, t.texts.texts[uint32(n)]
-		}
-		values = append(values, v)
+		values = append(values, t.value(t.fields[c], n))
 	}
 	return values, true
+}
+
+// value is what number has made n of.
+func (t *Table) value(f *devices.Field, n float64) telemetry.Value {
+	if f.Numeric() {
+		return telemetry.Value{Field: f, Num: n}
+	}
+	return telemetry.Value{Field: f, Text: t.texts.texts[uint32(n)]}
 }
 
 // dictionary numbers texts in the order in which they came.
