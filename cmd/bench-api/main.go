@@ -36,6 +36,7 @@ type settings struct {
 	Rate      int           // requests a second of all of them, in the paced phase
 	Messages  int           // a second over MQTT
 	Duration  time.Duration // of each phase
+	Each      time.Duration // for each kind of read alone; 0: not
 	Dir       string        // that is filled, or was; empty: a temporary one
 }
 
@@ -51,6 +52,7 @@ func command() error {
 	flag.IntVar(&s.Rate, "rate", 3000, "requests a second of all clients in the paced phase")
 	flag.IntVar(&s.Messages, "messages", 2000, "MQTT messages a second; 0: none")
 	flag.DurationVar(&s.Duration, "duration", 20*time.Second, "time of each phase")
+	flag.DurationVar(&s.Each, "each", 0, "time in which each kind of read is asked alone before, for what it costs; 0: not")
 	flag.StringVar(&s.Dir, "dir", "", "directory to fill and keep, or one that a run with the same fleet has kept; empty: a temporary one")
 	flag.Parse()
 	if s.Followed > s.Batteries || s.Followed < 1 || s.Clients < 1 || s.Rate < 1 {
@@ -76,7 +78,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	defer p.stop()
+	defer p.Stop()
 	return measure(ctx, s, f, p)
 }
 

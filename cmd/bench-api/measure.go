@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/process"
 )
 
 // sample is one answer.
@@ -22,8 +24,10 @@ type sample struct {
 
 // phase is a time of load.
 type phase struct {
-	name string
-	rate int // requests a second of all clients; 0: as many as they can
+	name     string
+	rate     int // requests a second of all clients; 0: as many as they can
+	duration time.Duration
+	mix      []read
 }
 
 // result is what a phase came to.
@@ -40,17 +44,22 @@ type result struct {
 }
 
 func measure(ctx context.Context, s settings, f filled, p *server) error {
+	if err := warm(p, s, f); err != nil {
+		return err
+	}
+	if s.Each > 0 {
+		if err := measureEach(ctx, s, f, p); err != nil {
+			return err
+		}
+	}
 	mqtt, err := publish(ctx, s, p.mqtt)
 	if err != nil {
 		return err
 	}
 	defer mqtt.close()
-	if err := warm(p, s, f); err != nil {
-		return err
-	}
 	describe(os.Stdout, s)
 	var errs []error
-	for _, ph := range []phase{{"paced", s.Rate}, {"full speed", 0}} {
+	for _, ph := range []phase{{"paced", s.Rate, s.Duration, mix()}, {"full speed", 0, s.Duration, mix()}} {
 		r, err := drive(ctx, s, f, p, mqtt, ph)
 		if err != nil {
 			errs = append(errs, err)
@@ -59,6 +68,22 @@ func measure(ctx context.Context, s settings, f filled, p *server) error {
 		printTable(os.Stdout, r)
 	}
 	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// measureEach asks for one kind of read after the other, without ingest, and
+// prints what each costs.
+func measureEach(ctx context.Context, s settings, f filled, p *server) error {
+	s.Clients = min(s.Clients, 4)
+	fmt.Println("\neach read alone, by", s.Clients, "clients, without ingest")
+	for _, kind := range mix() {
+		r, err := drive(ctx, s, f, p, &publishers{}, phase{kind.name, 0, s.Each, []read{kind}})
+		if err != nil || r.first != nil {
+			return errors.Join(err, r.first)
+		}
+		n := len(r.samples)
+		fmt.Printf("%-32s %8.0f requests/s  server %6.0f µs CPU a request\n", kind.name, float64(n)/r.took.Seconds(), perRequest(r.server, n))
+	}
+	return nil
 }
 
 // warm asks each read once with both kinds of key, alone, and prints how long a
@@ -106,13 +131,13 @@ func drive(ctx context.Context, s settings, f filled, p *server, mqtt *publisher
 		}
 		defer clients[i].close()
 	}
-	watch := p.watchMemory()
-	before, err := times(p)
+	watch, own := process.Peak(p.Resident), process.Self()
+	before, err := p.CPU()
 	if err != nil {
 		return r, err
 	}
 	acked, refused, began := mqtt.acked.Load(), mqtt.failed.Load(), time.Now()
-	end := began.Add(s.Duration)
+	end := began.Add(ph.duration)
 	all := make([][]sample, s.Clients)
 	var first atomic.Pointer[error]
 	var wg sync.WaitGroup
@@ -126,11 +151,12 @@ func drive(ctx context.Context, s settings, f filled, p *server, mqtt *publisher
 	}
 	wg.Wait()
 	r.took = time.Since(began)
-	after, err := times(p)
+	r.resident, r.own = watch(), process.Self()-own
+	after, err := p.CPU()
 	if err != nil {
-		return r, p.failure("has ended: " + err.Error())
+		return r, err
 	}
-	r.server, r.own, r.resident = after[0]-before[0], after[1]-before[1], watch()
+	r.server = after - before
 	r.acked, r.refused = mqtt.acked.Load()-acked, mqtt.failed.Load()-refused
 	r.samples = slices.Concat(all...)
 	if e := first.Load(); e != nil {
@@ -143,7 +169,7 @@ func drive(ctx context.Context, s settings, f filled, p *server, mqtt *publisher
 // what it waits for the one before counts. A connection that fails is replaced.
 func ask(ctx context.Context, a *asker, c *client, addr string, i int, ph phase, began, end time.Time) (out []sample, first error) {
 	var (
-		reads = mix()
+		reads = ph.mix
 		sum   int
 		every time.Duration
 	)
@@ -187,39 +213,5 @@ func ask(ctx context.Context, a *asker, c *client, addr string, i int, ph phase,
 			c = fresh
 		}
 		due = due.Add(every)
-	}
-}
-
-// times are the CPU times of the server and of this process.
-func times(p *server) (t [2]time.Duration, err error) {
-	for i, pid := range []int{p.cmd.Process.Pid, os.Getpid()} {
-		if t[i], err = cpu(pid); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
-}
-
-// watchMemory samples the memory of the server until the function that it
-// returns is called, which returns the highest.
-func (p *server) watchMemory() func() int64 {
-	stop := make(chan struct{})
-	var highest int64
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			n, _ := p.resident() // one that has ended fails the measurement elsewhere
-			highest = max(highest, n)
-			select {
-			case <-time.After(250 * time.Millisecond):
-			case <-stop:
-				return
-			}
-		}
-	})
-	return func() int64 {
-		close(stop)
-		wg.Wait()
-		return highest
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"io"
 	"math"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/fleetwatt/fleetwatt/cmd/internal/process"
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/caltrack"
@@ -108,22 +108,13 @@ const repeat = 5
 func fastest(rounds int, call func()) float64 {
 	least := math.Inf(1)
 	for range rounds {
-		began := cpu()
+		began := process.Self()
 		for range repeat {
 			call()
 		}
-		least = min(least, (cpu()-began).Seconds()/repeat)
+		least = min(least, (process.Self()-began).Seconds()/repeat)
 	}
 	return least
-}
-
-// cpu is what this process has used, in user and kernel mode, on all cores.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // The night that is promised.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/process"
 )
 
 // row is a line of the table: one stack under one load.
@@ -125,7 +127,7 @@ func measure(ctx context.Context, s settings, name string, l kind, dir string) (
 	if err != nil {
 		return r, err
 	}
-	memory := st.watchMemory()
+	memory := process.Peak(st.resident)
 	out, err := l.drive(ctx, st.addr, begin, limit, d)
 	if err != nil {
 		return r, errors.Join(err, ctx.Err())
@@ -143,7 +145,7 @@ func measure(ctx context.Context, s settings, name string, l kind, dir string) (
 	r.rate = float64(r.readings) / took.Seconds()
 	for i, p := range st.procs {
 		r.cpu += after[i] - before[i]
-		if p.name == "fleetwatt" || p.name == "telegraf" {
+		if p.Name == "fleetwatt" || p.Name == "telegraf" {
 			r.own = after[i] - before[i]
 		}
 	}
@@ -162,9 +164,9 @@ func measure(ctx context.Context, s settings, name string, l kind, dir string) (
 func (s *stack) times() ([]time.Duration, error) {
 	var times []time.Duration
 	for _, p := range s.procs {
-		t, err := p.cpu()
+		t, err := p.CPU()
 		if err != nil {
-			return nil, p.failure("has ended: " + err.Error())
+			return nil, err
 		}
 		times = append(times, t)
 	}
@@ -200,37 +202,13 @@ func (s *stack) settled(ctx context.Context, out *outcome, records int) (time.Du
 	}
 }
 
-// watchMemory samples the memory of the servers until the function that it
-// returns is called, which returns the highest sum.
-func (s *stack) watchMemory() func() int64 {
-	stop := make(chan struct{})
-	var highest int64
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			n, _ := s.resident() // one that has ended fails the measurement elsewhere
-			highest = max(highest, n)
-			select {
-			case <-time.After(250 * time.Millisecond):
-			case <-stop:
-				return
-			}
-		}
-	})
-	return func() int64 {
-		close(stop)
-		wg.Wait()
-		return highest
-	}
-}
-
 // resident is the memory of all servers in bytes.
 func (s *stack) resident() (int64, error) {
 	var sum int64
 	for _, p := range s.procs {
-		n, err := p.resident()
+		n, err := p.Resident()
 		if err != nil {
-			return 0, p.failure("has ended: " + err.Error())
+			return 0, err
 		}
 		sum += n
 	}
@@ -252,4 +230,21 @@ func (s *stack) size() (int64, error) {
 		sum += n
 	}
 	return sum, nil
+}
+
+// bytesBelow is the size of all files in dir.
+func bytesBelow(dir string) (int64, error) {
+	var sum int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // gone since it was listed
+		}
+		sum += info.Size()
+		return err
+	})
+	return sum, err
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/process"
 )
 
 // metric reads one number from a Prometheus page.
@@ -89,25 +91,12 @@ func influxCount(ctx context.Context, base string) (int64, error) {
 }
 
 // says waits until the process has written text to its log.
-func (p *process) says(ctx context.Context, text string) error {
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
-		if p.logHas(text) {
-			return nil
-		}
-		select {
-		case <-p.done:
-			return p.failure("ended at once")
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return p.failure("did not say " + strconv.Quote(text))
+func says(ctx context.Context, p *process.Process, text string) error {
+	return p.Wait(ctx, 30*time.Second, func(context.Context) bool { return logHas(p.Log, text) }, "did not say "+strconv.Quote(text))
 }
 
-func (p *process) logHas(text string) bool {
-	f, err := os.Open(p.log)
+func logHas(path, text string) bool {
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/fleetwatt/fleetwatt/cmd/internal/process"
 )
 
 // The stacks, in the order of the table.
@@ -29,7 +31,7 @@ type stack struct {
 	name  string
 	dir   string
 	addr  string // that clients publish to
-	procs []*process
+	procs []*process.Process
 
 	// stored counts the readings that can be queried; nil where an
 	// acknowledgement says that, or where nothing is stored.
@@ -39,7 +41,7 @@ type stack struct {
 
 func (s *stack) stop() {
 	for i := len(s.procs) - 1; i >= 0; i-- {
-		s.procs[i].stop()
+		s.procs[i].Stop()
 	}
 }
 
@@ -69,7 +71,7 @@ func open(ctx context.Context, cfg settings, name, dir string) (*stack, error) {
 
 // add starts a server that listens on port.
 func (s *stack) add(ctx context.Context, port int, name, path string, args ...string) error {
-	p, err := start(ctx, s.dir, name, path, args...)
+	p, err := process.Start(ctx, s.dir, name, path, args...)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (s *stack) add(ctx context.Context, port int, name, path string, args ...st
 	if port == 0 {
 		return nil
 	}
-	return p.ready(ctx, local(port))
+	return p.Listens(ctx, local(port))
 }
 
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -87,7 +89,7 @@ func (s *stack) bare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return err
 	}
@@ -98,11 +100,11 @@ func (s *stack) bare(ctx context.Context) error {
 // fleetwatt starts a server with its defaults and returns the address of its
 // broker.
 func (s *stack) fleetwatt(ctx context.Context, cfg settings, args ...string) (string, error) {
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return "", err
 	}
-	web, err := freePort()
+	web, err := process.FreePort()
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +141,7 @@ func (s *stack) mosquitto(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return err
 	}
@@ -156,11 +158,11 @@ func (s *stack) influxd(ctx context.Context) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return "", err
 	}
-	rpc, err := freePort()
+	rpc, err := process.FreePort()
 	if err != nil {
 		return "", err
 	}
@@ -195,7 +197,7 @@ func (s *stack) telegraf(ctx context.Context) error {
 	if err := s.add(ctx, 0, "telegraf", path, "--config", config); err != nil {
 		return err
 	}
-	return s.procs[len(s.procs)-1].says(ctx, "Connected ")
+	return says(ctx, s.procs[len(s.procs)-1], "Connected ")
 }
 
 func (s *stack) write(name, text string) (path string, err error) {
