@@ -28,6 +28,8 @@ type chemistry struct {
 	cooling  float64 // W/K to the surroundings
 	law      aging.Law
 	wear     float64 // how fast these cells age against those the law was fitted to
+	cycles   float64 // that the maker says they last
+	years    float64 // the same
 
 	// ocv is the open-circuit voltage of a cell in steps of 1 % from empty to
 	// full. Between the points it is linear, so that its integral, the energy
@@ -78,7 +80,7 @@ func lfp() *chemistry {
 	c := &chemistry{
 		name: "LFP", series: 16, ratedAh: 40, nominalV: 3.2, maxV: 3.60, cutoffV: 2.50,
 		r0: 1.2e-3, r1: 0.8e-3, tau: 90, coulomb: 0.9985, heat: 16e3, cooling: 1.6,
-		law: aging.Naumann{}, wear: 1,
+		law: aging.Naumann{}, wear: 1, cycles: 3000, years: 10,
 		ocv: curve([21]float64{
 			2.45, 3.05, 3.19, 3.22, 3.24, 3.26, 3.27, 3.28, 3.285, 3.29, 3.293,
 			3.296, 3.30, 3.305, 3.315, 3.325, 3.33, 3.333, 3.336, 3.345, 3.60,
@@ -92,7 +94,7 @@ func nmc() *chemistry {
 	c := &chemistry{
 		name: "NMC", series: 20, ratedAh: 35, nominalV: 3.6, maxV: 4.20, cutoffV: 2.80,
 		r0: 1.4e-3, r1: 1.0e-3, tau: 60, coulomb: 0.9990, heat: 15e3, cooling: 1.6,
-		law: aging.Schmalstieg{}, wear: 0.4,
+		law: aging.Schmalstieg{}, wear: 0.4, cycles: 1500, years: 8,
 		ocv: curve([21]float64{
 			2.74, 3.35, 3.45, 3.51, 3.55, 3.58, 3.60, 3.62, 3.64, 3.66, 3.69,
 			3.73, 3.78, 3.83, 3.88, 3.93, 3.98, 4.03, 4.07, 4.12, 4.20,
