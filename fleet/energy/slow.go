@@ -25,7 +25,7 @@ const (
 
 func slow(residuals []float64) *Slow {
 	s := Slow{Rows: max(1, len(residuals)/mostSums)}
-	var sums []float64
+	sums := make([]float64, 0, mostSums+1)
 	for i := 0; i+s.Rows <= len(residuals); i += s.Rows {
 		var sum float64
 		for _, r := range residuals[i : i+s.Rows] {

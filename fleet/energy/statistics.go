@@ -2,6 +2,7 @@ package energy
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -50,7 +51,7 @@ type Statistics struct {
 // Worked case: observed 1 3 4 1 6, predicted 2 3 3 2 4, two parameters: R² 0.972,
 // CV(RMSE) 0.394 (adjusted 0.509), MAPE 0.517, NMBE −0.067, ρ −0.674, n′ 25.694.
 func Measure(observed, predicted []float64, parameters int) Statistics {
-	var o, p, r []float64
+	o, p, r := make([]float64, 0, len(observed)), make([]float64, 0, len(observed)), make([]float64, 0, len(observed))
 	for i := range observed {
 		if finite(observed[i]) && finite(predicted[i]) {
 			o, p = append(o, observed[i]), append(p, predicted[i])
@@ -114,6 +115,47 @@ func Student(confidence, degrees float64) float64 {
 		return math.NaN()
 	}
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: degrees}.Quantile(1 - (1-confidence)/2)
+}
+
+// Select reorders numbers, none of them NaN, so that the k-th smallest, from 0, is
+// at k, none before it is greater and none after it is less (Hoare 1961, Algorithm
+// 65: Find). It returns that number.
+func Select(x []float64, k int) float64 {
+	for low, high := 0, len(x)-1; low < high; {
+		pivot, i, j := x[low+(high-low)/2], low, high
+		for i <= j {
+			for x[i] < pivot {
+				i++
+			}
+			for x[j] > pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			high = j
+		case k >= i:
+			low = i
+		default:
+			return x[k]
+		}
+	}
+	return x[k]
+}
+
+// QuantileOf is Quantile of numbers in any order, which it changes.
+func QuantileOf(x []float64, q float64) float64 {
+	at := q * float64(len(x)-1)
+	i := int(at)
+	low := Select(x, i)
+	if i+1 >= len(x) {
+		return low
+	}
+	return low + (at-float64(i))*(slices.Min(x[i+1:])-low)
 }
 
 // Quantile interpolates between the order statistics of sorted numbers, of which

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -163,4 +164,33 @@ func TestSteps(t *testing.T) {
 			t.Errorf("%s: got %g, %g, want %g, %g", c.name, mean, known, c.mean, c.known)
 		}
 	}
+}
+
+// What is selected is what sorting puts there, and a quantile is that of the
+// sorted numbers to the bit.
+func TestSelectIsAsSorted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := rapid.SliceOfN(rapid.Float64Range(-3, 3), 1, 200).Draw(t, "x")
+		if rapid.Bool().Draw(t, "ties") {
+			for i := range x {
+				x[i] = math.Trunc(x[i])
+			}
+		}
+		sorted := slices.Sorted(slices.Values(x))
+		k, q := rapid.IntRange(0, len(x)-1).Draw(t, "k"), rapid.Float64Range(0, 1).Draw(t, "q")
+		if got, want := QuantileOf(slices.Clone(x), q), Quantile(sorted, q); got != want {
+			t.Fatalf("quantile %g: got %g, want %g", q, got, want)
+		}
+		if got := Select(x, k); got != sorted[k] || x[k] != got {
+			t.Fatalf("got %g and %g at %d, want %g", got, x[k], k, sorted[k])
+		}
+		for i, v := range x {
+			if i < k && v > x[k] || i > k && v < x[k] {
+				t.Fatalf("got %g at %d, on the wrong side of %g at %d", v, i, x[k], k)
+			}
+		}
+		if slices.Sort(x); !slices.Equal(x, sorted) {
+			t.Fatalf("got %v, want the same numbers as in %v", x, sorted)
+		}
+	})
 }

@@ -27,6 +27,26 @@ func TestErlangPublished(t *testing.T) {
 	}
 }
 
+// The sums of aᵏ/k! themselves, added up with 40 digits by mpmath 1.4.1.
+func TestErlangOfManyServers(t *testing.T) {
+	for _, c := range []struct {
+		servers               int
+		erlangs, loss, delays float64
+	}{
+		{1, 0.5, 0.3333333333333, 0.5},
+		{7, 6.51, 0.2180047576223, 0.7993005098125},
+		{50, 40, 0.01869067110963, 0.08695254952677},
+		{400, 380, 0.01393158235367, 0.2203144088042},
+		{2000, 1980, 0.01188702696644, 0.5460741178972},
+		{10000, 9990, 0.007317186887269, 0.880541711374},
+	} {
+		q := Queue{ArrivalsPerHour: c.erlangs, ServedPerHour: 1, Servers: c.servers}
+		if b, w := q.Blocking(), q.Waiting(); math.Abs(b/c.loss-1) > 1e-11 || math.Abs(w/c.delays-1) > 1e-11 {
+			t.Errorf("%d servers: got %.13g lost and %.13g delayed, want %.13g and %.13g", c.servers, b, w, c.loss, c.delays)
+		}
+	}
+}
+
 // The formula against a queue played out here.
 func TestErlangAgainstSimulation(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))

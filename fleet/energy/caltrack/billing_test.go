@@ -28,6 +28,9 @@ func sampleBills(t *testing.T, sample string, from time.Time, bills, months int)
 }
 
 // The numbers are what eemeter 3.1.1 makes of the daily samples summed to bills.
+// Those of two months have the temperatures of all their days: a tolerance of 70
+// days in compute_temperature_features. create_caltrack_billing_design_matrix has
+// one of 35, and so looks at no more than the first 35 days of each bill.
 func TestBillingMatchesEEMeter(t *testing.T) {
 	month := func(y int, m time.Month) time.Time { return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC) }
 	tests := []struct {

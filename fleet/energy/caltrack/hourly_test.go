@@ -104,6 +104,48 @@ func risingHours() []energy.Row {
 	return rows
 }
 
+// The same meter by the clock of its own zone, which changes twice a year, with
+// the numbers that eemeter 3.1.1 gives for data in America/Chicago.
+func TestHourlyMatchesEEMeterInItsZone(t *testing.T) {
+	chicago, err := time.LoadLocation("America/Chicago")
+	if err != nil {
+		t.Skipf("no time zones: %v", err)
+	}
+	local := func(from, to time.Time) []energy.Row {
+		rows := sampleHours(t, hourlySample, from, to)
+		for i := range rows {
+			rows[i].Start, rows[i].End = rows[i].Start.In(chicago), rows[i].End.In(chicago)
+		}
+		return rows
+	}
+	sum := func(x []float64) (s float64) {
+		for _, v := range x {
+			s += v
+		}
+		return s
+	}
+	year := local(blackoutStart.AddDate(0, 0, -365), blackoutStart)
+	m, err := FitHourly(year)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "in-sample sum", sum(m.Predict(year)), 10480.3876878049, 1e-9)
+	near(t, "counterfactual", sum(m.Predict(local(blackoutEnd, blackoutEnd.AddDate(0, 0, 365)))), 10180.923432467705, 1e-9)
+	var occupied []int
+	for _, s := range m.Segments {
+		n := 0
+		for _, o := range s.Occupied {
+			if o {
+				n++
+			}
+		}
+		occupied = append(occupied, n)
+	}
+	if diff := cmp.Diff([]int{9, 4, 7, 4, 4, 6, 8, 7, 5, 1, 2, 3}, occupied); diff != "" {
+		t.Errorf("occupied hours (-want +got):\n%s", diff)
+	}
+}
+
 // Hours of the week are read from the clock on the wall: in the night that the
 // clock is set back two hours are the same.
 func TestHourOfWeekFollowsTheClock(t *testing.T) {

@@ -43,19 +43,20 @@ const minTemperature = 0.9
 func Sufficiency(rows []energy.Row, interval energy.Interval, want Requirement) energy.Verdict {
 	v := energy.Verdict{Sufficient: true, Criteria: "caltrack-2.0", Reasons: []energy.Reason{}}
 	var meter, temperature, whole float64
-	var use []float64
-	for _, r := range rows {
-		good := r.TempCoverage > minTemperature
+	use := make([]float64, 0, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		days, good := r.Days(), r.TempCoverage > minTemperature
 		if good {
-			temperature += r.Days()
+			temperature += days
 		}
 		if math.IsNaN(r.Use) {
 			continue
 		}
-		meter += r.Days()
-		use = append(use, r.Use/r.Days())
+		meter += days
+		use = append(use, r.Use/days)
 		if good {
-			whole += r.Days()
+			whole += days
 		}
 	}
 	if whole == 0 {
@@ -132,9 +133,8 @@ func negatives(v *energy.Verdict, use []float64) {
 // extremes warns of use above the median and three interquartile ranges
 // (2.3.6).
 func extremes(v *energy.Verdict, use []float64) {
-	sorted := slices.Sorted(slices.Values(use))
-	median := energy.Quantile(sorted, 0.5)
-	limit := median + 3*(energy.Quantile(sorted, 0.75)-energy.Quantile(sorted, 0.25))
+	median := energy.QuantileOf(use, 0.5)
+	limit := median + 3*(energy.QuantileOf(use, 0.75)-energy.QuantileOf(use, 0.25))
 	n := 0
 	for _, u := range use {
 		if u > limit {
@@ -144,7 +144,7 @@ func extremes(v *energy.Verdict, use []float64) {
 	if n > 0 {
 		v.Add(energy.Reason{
 			Code: ExtremeValues, Text: "use above the median and three interquartile ranges needs a look",
-			Values: map[string]float64{"rows": float64(n), "median": median, "limit": limit, "max": sorted[len(sorted)-1]},
+			Values: map[string]float64{"rows": float64(n), "median": median, "limit": limit, "max": slices.Max(use)},
 		})
 	}
 }
@@ -153,8 +153,15 @@ func extremes(v *energy.Verdict, use []float64) {
 // since each has a model of its own (2.2.1.2).
 func months(v *energy.Verdict, rows []energy.Row, want Requirement) {
 	var all, whole [13]float64
-	for _, r := range rows {
-		m := r.Start.Month()
+	var m time.Month
+	var next time.Time // none before it is of another month
+	for i := range rows {
+		r := &rows[i]
+		if !r.Start.Before(next) {
+			var y int
+			y, m, _ = r.Start.Date()
+			next = time.Date(y, m+1, 1, 0, 0, 0, 0, r.Start.Location())
+		}
 		all[m]++
 		if r.Whole() {
 			whole[m]++

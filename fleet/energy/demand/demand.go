@@ -38,9 +38,10 @@ const basePercentile = 0.05
 // Describe is the profile of rows. The error wraps energy.ErrInsufficientData.
 func Describe(rows []energy.Row) (*Profile, error) {
 	p := Profile{Period: energy.Span(rows)}
-	var loads []float64
+	loads := make([]float64, 0, len(rows))
 	var sum, hours float64
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		if math.IsNaN(r.Use) {
 			p.Missing++
 			continue
@@ -146,7 +147,7 @@ func (d *Reduction) peaks(before, after []load) {
 	}
 	over, periods, s := meanExcess(before, length)
 	d.PeakRows = max(1, int(math.Round(float64(rowsOfPeak(length))*float64(len(after))/float64(length))))
-	d.BaselinePeakKW, d.PeakKW = highest(d.PeakRows, expected, after)+over, highest(d.PeakRows, measured, after)
+	d.BaselinePeakKW, d.PeakKW = highest(d.PeakRows, expected(after))+over, highest(d.PeakRows, measured(after))
 	d.BaselinePeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.predicted, b.predicted) }).at
 	d.PeakAt = slices.MaxFunc(after, func(a, b load) int { return cmp.Compare(a.kw, b.kw) }).at
 	d.PeakSavedKW = d.BaselinePeakKW - d.PeakKW

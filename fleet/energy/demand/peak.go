@@ -59,9 +59,14 @@ func withoutOutliers(loads []load, limit float64) (kept []load, left int) {
 	for _, l := range loads {
 		top = max(top, l.predicted)
 	}
+	out := func(l load) bool { return l.kw > top && l.kw-l.predicted > limit }
+	if !slices.ContainsFunc(loads, out) {
+		return loads, 0
+	}
+	kept = make([]load, 0, len(loads))
 	for i := 0; i < len(loads); {
 		j := i
-		for j < len(loads) && loads[j].kw > top && loads[j].kw-loads[j].predicted > limit {
+		for j < len(loads) && out(loads[j]) {
 			j++
 		}
 		switch {
@@ -81,13 +86,29 @@ func withoutOutliers(loads []load, limit float64) (kept []load, left int) {
 
 // outlierLimit is how far above its prediction a row is usual, in kW.
 func outlierLimit(loads []load) float64 {
-	var off []float64
+	off := make([]float64, len(loads))
 	top := 0.0
-	for _, l := range loads {
-		off, top = append(off, math.Abs(l.kw-l.predicted)), max(top, l.predicted)
+	for i, l := range loads {
+		off[i], top = math.Abs(l.kw-l.predicted), max(top, l.predicted)
 	}
-	slices.Sort(off)
-	return max(outlying*energy.Quantile(off, usualShare), nearAll*top)
+	return max(outlying*energy.QuantileOf(off, usualShare), nearAll*top)
+}
+
+// measured and expected are the power of loads, and that of their predictions.
+func measured(loads []load) []float64 {
+	out := make([]float64, len(loads))
+	for i, l := range loads {
+		out[i] = l.kw
+	}
+	return out
+}
+
+func expected(loads []load) []float64 {
+	out := make([]float64, len(loads))
+	for i, l := range loads {
+		out[i] = l.predicted
+	}
+	return out
 }
 
 // fewHighest is how many values are kept in order one by one; where more are
@@ -95,48 +116,40 @@ func outlierLimit(loads []load) float64 {
 const fewHighest = 64
 
 // highest is the mean of the n highest values.
-func highest(n int, value func(load) float64, parts ...[]load) float64 {
+func highest(n int, parts ...[]float64) float64 {
 	var sum float64
-	for _, v := range top(n, value, parts...) {
+	for _, v := range top(n, parts...) {
 		sum += v / float64(n)
 	}
 	return sum
 }
 
 // top are the n highest values, ascending. There are n of them at least.
-func top(n int, value func(load) float64, parts ...[]load) []float64 {
-	var out []float64
-	for _, loads := range parts {
-		for _, l := range loads {
-			v := value(l)
-			if n <= fewHighest && len(out) == n {
-				if v <= out[0] {
-					continue
-				}
-				k := 1
-				for ; k < n && out[k] < v; k++ {
-					out[k-1] = out[k]
-				}
-				out[k-1] = v
+func top(n int, parts ...[]float64) []float64 {
+	if n > fewHighest {
+		all := slices.Concat(parts...)
+		slices.Sort(all)
+		return all[len(all)-n:]
+	}
+	out := make([]float64, 0, n)
+	for _, values := range parts {
+		for _, v := range values {
+			if len(out) < n {
+				out = append(out, v)
+				slices.Sort(out)
 				continue
 			}
-			if out = append(out, v); n <= fewHighest {
-				slices.Sort(out)
+			if v <= out[0] {
+				continue
 			}
+			k := 1
+			for ; k < n && out[k] < v; k++ {
+				out[k-1] = out[k]
+			}
+			out[k-1] = v
 		}
 	}
-	if n > fewHighest {
-		slices.Sort(out)
-	}
-	return out[len(out)-n:]
-}
-
-func measured(l load) float64 { return l.kw }
-func expected(l load) float64 { return l.predicted }
-
-// excess is by how much the peak of loads is above the peak of their predictions.
-func excess(n int, parts ...[]load) float64 {
-	return highest(n, measured, parts...) - highest(n, expected, parts...)
+	return out
 }
 
 // spread is how much an excess varies from one period to another of the same
@@ -153,13 +166,16 @@ const blocks = 26
 func meanExcess(loads []load, length int) (mean float64, periods int, s spread) {
 	n := rowsOfPeak(length)
 	periods = len(loads) / length
+	kw, predicted := measured(loads), expected(loads)
 	var each []float64
 	for i := range periods {
-		part := loads[i*length : (i+1)*length]
-		e := excess(n, part)
+		from, to := i*length, (i+1)*length
+		// An excess is by how much the peak of loads is above that of their
+		// predictions.
+		e := highest(n, kw[from:to]) - highest(n, predicted[from:to])
 		each = append(each, e)
 		mean += e / float64(periods)
-		s.variance += max(jackknife(part, n), tail(part, n)) / float64(periods)
+		s.variance += max(jackknife(kw[from:to], predicted[from:to], n), tail(loads[from:to], kw[from:to], n)) / float64(periods)
 	}
 	s.degrees = float64(n - 1) // it rests on no more rows than these
 	var between float64
@@ -172,16 +188,22 @@ func meanExcess(loads []load, length int) (mean float64, periods int, s spread) 
 	return mean, periods, s
 }
 
-func jackknife(loads []load, n int) float64 {
-	groups := min(blocks, len(loads)/max(n, 2))
+// jackknife is the variance of an excess. What is highest without a part is among
+// what is highest in each of the others.
+func jackknife(kw, predicted []float64, n int) float64 {
+	groups := min(blocks, len(kw)/max(n, 2))
 	if groups < 2 {
 		return math.NaN()
+	}
+	kws, predictions := make([][]float64, groups), make([][]float64, groups)
+	for g := range groups {
+		from, to := g*len(kw)/groups, (g+1)*len(kw)/groups
+		kws[g], predictions[g] = top(n, kw[from:to]), top(n, predicted[from:to])
 	}
 	var each []float64
 	var mean float64
 	for g := range groups {
-		from, to := g*len(loads)/groups, (g+1)*len(loads)/groups
-		e := excess(n, loads[:from], loads[to:])
+		e := highest(n, without(kws, g)...) - highest(n, without(predictions, g)...)
 		each = append(each, e)
 		mean += e / float64(groups)
 	}
@@ -192,12 +214,16 @@ func jackknife(loads []load, n int) float64 {
 	return sum * float64(groups-1) / float64(groups)
 }
 
+func without(parts [][]float64, g int) [][]float64 {
+	return slices.Concat(parts[:g], parts[g+1:])
+}
+
 // tail is the variance of the mean of the n highest rows where they fall off as
 // an exponential tail does, twice its square scale over n (Weissman 1978,
 // Estimation of parameters and large quantiles, JASA 73). Rows of one day are one
 // event.
-func tail(loads []load, n int) float64 {
-	least := top(n, measured, loads)[0]
+func tail(loads []load, kw []float64, n int) float64 {
+	least := top(n, kw)[0]
 	var sorted []load
 	for _, l := range loads {
 		if l.kw >= least {
@@ -210,6 +236,6 @@ func tail(loads []load, n int) float64 {
 	for _, l := range sorted {
 		days[l.at.Format(time.DateOnly)] = true
 	}
-	scale := highest(n, measured, sorted) - sorted[n-1].kw
+	scale := highest(n, measured(sorted)) - sorted[n-1].kw
 	return 2 * scale * scale / float64(len(days))
 }

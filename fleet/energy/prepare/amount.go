@@ -50,9 +50,9 @@ type amounts struct {
 
 func newAmounts(bounds []time.Time) *amounts {
 	n := max(0, len(bounds)-1)
-	a := &amounts{out: make([]Amount, n), covered: make([]int64, n)}
-	for _, b := range bounds {
-		a.bounds = append(a.bounds, b.UnixMilli())
+	a := &amounts{out: make([]Amount, n), covered: make([]int64, n), bounds: make([]int64, len(bounds))}
+	for i, b := range bounds {
+		a.bounds[i] = b.UnixMilli()
 	}
 	return a
 }

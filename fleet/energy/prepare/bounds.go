@@ -21,7 +21,7 @@ type Point struct {
 // Hours are the bounds of the whole hours from one instant to another: one more
 // than there are hours. A change of the clock moves none of them.
 func Hours(from, to time.Time) []time.Time {
-	var out []time.Time
+	out := make([]time.Time, 0, max(0, to.Sub(from)/time.Hour+1))
 	for t := from; !t.After(to); t = t.Add(time.Hour) {
 		out = append(out, t)
 	}
@@ -33,7 +33,7 @@ func Hours(from, to time.Time) []time.Time {
 // midnight does not exist, the day begins when the clock reads on.
 func Days(from, to time.Time) []time.Time {
 	y, m, d := from.Date()
-	var out []time.Time
+	out := make([]time.Time, 0, max(0, to.Sub(from)/(24*time.Hour)+2))
 	for i := 0; ; i++ {
 		t := midnight(y, m, d+i, from.Location())
 		if t.After(to) {
@@ -58,23 +58,10 @@ func midnight(y int, m time.Month, d int, loc *time.Location) time.Time {
 	return end
 }
 
-// Months are the local first days of the months from that of from up to to.
-func Months(from, to time.Time) []time.Time {
-	y, m, _ := from.Date()
-	var out []time.Time
-	for i := 0; ; i++ {
-		t := midnight(y, m+time.Month(i), 1, from.Location())
-		if t.After(to) {
-			return out
-		}
-		out = append(out, t)
-	}
-}
-
 // Rows joins amounts and temperatures over the same bounds, one fewer than there
 // are bounds.
 func Rows(bounds []time.Time, use []Amount, temperatures []Temperature) []energy.Row {
-	var out []energy.Row
+	out := make([]energy.Row, 0, len(bounds))
 	for i := 0; i+1 < len(bounds); i++ {
 		out = append(out, energy.Row{
 			Start: bounds[i], End: bounds[i+1], Use: use[i].Value,

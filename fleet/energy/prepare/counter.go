@@ -2,8 +2,9 @@ package prepare
 
 import (
 	"math"
-	"slices"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
 )
 
 // A reading that falls back to where it came from was no reading where it rose
@@ -34,7 +35,7 @@ func ratesOf(points []Point, gap time.Duration) rates {
 	if len(points) == 0 {
 		return limits
 	}
-	var all []float64
+	all := make([]float64, 0, len(points))
 	changed := points[0].TS
 	for i := 0; i+1 < len(points); i++ {
 		a, b := points[i], points[i+1]
@@ -48,10 +49,9 @@ func ratesOf(points []Point, gap time.Duration) rates {
 	if len(all) < fewestRises {
 		return limits
 	}
-	slices.Sort(all)
 	last := len(all) - 1
-	limits.jump = beyondJump * all[last-fewJumps]
-	limits.peak = beyondPeak * all[last-max(fewJumps, len(all)/peakShare)]
+	limits.jump = beyondJump * energy.Select(all, last-fewJumps)
+	limits.peak = beyondPeak * energy.Select(all, last-max(fewJumps, len(all)/peakShare))
 	return limits
 }
 
@@ -69,7 +69,8 @@ type reading struct {
 // within the gap, to no less than before: one bad value, or several. The others
 // show what was counted meanwhile. It also gives the times of those rises.
 func withoutPeaks(points []Point, limits rates) (kept []reading, peaks []int64) {
-	var lower []int // indexes into kept of ascending values: the last one at or below a new value comes before a rise
+	kept = make([]reading, 0, len(points))
+	lower := make([]int, 0, len(points)) // indexes into kept of ascending values: the last one at or below a new value comes before a rise
 	for _, p := range points {
 		for len(lower) > 0 && kept[lower[len(lower)-1]].Value > p.Value {
 			lower = lower[:len(lower)-1]

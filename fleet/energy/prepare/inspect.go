@@ -42,12 +42,12 @@ const (
 // for gaps that were written as zeros; for a temperature in another unit; for two
 // meters that report as one.
 func Inspect(rows []energy.Row) []energy.Reason {
-	var use, temps []float64
-	for _, r := range rows {
-		if !math.IsNaN(r.Use) {
+	use, temps := make([]float64, 0, len(rows)), make([]float64, 0, len(rows))
+	for i := range rows {
+		if r := &rows[i]; !math.IsNaN(r.Use) {
 			use = append(use, r.Use)
 		}
-		if !math.IsNaN(r.TempF) {
+		if r := &rows[i]; !math.IsNaN(r.TempF) {
 			temps = append(temps, r.TempF)
 		}
 	}
@@ -79,13 +79,13 @@ func inspectUse(use []float64) []energy.Reason {
 			negative++
 		}
 	}
-	sorted := slices.Sorted(slices.Values(use))
-	low, high := sorted[0], sorted[len(sorted)-1]
-	usual := energy.Quantile(sorted, stuckUse)
+	spare := slices.Clone(use)
+	low, high := slices.Min(use), slices.Max(use)
+	usual := energy.QuantileOf(spare, stuckUse)
 	switch {
 	case low == 0 && high == 0:
 		return []energy.Reason{{Code: AllZero, Critical: true, Text: "the meter counts nothing"}}
-	case low == high || usual != 0 && len(use) > fewRows && usual == energy.Quantile(sorted, 1-stuckUse):
+	case low == high || usual != 0 && len(use) > fewRows && usual == energy.QuantileOf(spare, 1-stuckUse):
 		return []energy.Reason{{
 			Code: ConstantUse, Critical: true, Text: "the meter counts the same in nearly every row",
 			Values: map[string]float64{"use": usual},
@@ -103,8 +103,7 @@ func inspectTemperature(rows []energy.Row, temps []float64) []energy.Reason {
 	if len(temps) == 0 {
 		return nil
 	}
-	sorted := slices.Sorted(slices.Values(temps))
-	low, high := sorted[0], sorted[len(sorted)-1]
+	low, high := slices.Min(temps), slices.Max(temps)
 	values := map[string]float64{"min_f": low, "max_f": high}
 	year := energy.Span(rows).To.Sub(energy.Span(rows).From).Hours()/24 >= minYear
 	switch {
@@ -113,7 +112,7 @@ func inspectTemperature(rows []energy.Row, temps []float64) []energy.Reason {
 			Code: TemperatureUnit, Critical: true, Values: values,
 			Text: fmt.Sprintf("the outdoor temperature runs from %.0f to %.0f °C", energy.CelsiusOf(low), energy.CelsiusOf(high)),
 		}}
-	case len(temps) > 20 && energy.Quantile(sorted, stuckShare) == energy.Quantile(sorted, 1-stuckShare):
+	case len(temps) > 20 && energy.QuantileOf(temps, stuckShare) == energy.QuantileOf(temps, 1-stuckShare):
 		return []energy.Reason{{Code: TemperatureConstant, Critical: true, Text: "the outdoor temperature hardly ever changes", Values: values}}
 	}
 	return nil

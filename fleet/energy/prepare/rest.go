@@ -75,15 +75,15 @@ type dayUse struct {
 
 // useOfDays sums rows to days.
 func useOfDays(rows []energy.Row) []dayUse {
-	var out []dayUse
-	for _, r := range rows {
+	out := make([]dayUse, 0, len(rows)/20)
+	var c Calendar
+	for i := range rows {
+		r := &rows[i]
 		if r.Days() > 1.5 {
 			return nil
 		}
-		y, m, d := r.Start.Date()
-		number := int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
-		if n := len(out); n == 0 || out[n-1].number != number {
-			out = append(out, dayUse{date: r.Start.Format(time.DateOnly), number: number, weekday: r.Start.Weekday()})
+		if c.Turns(r.Start) {
+			out = append(out, dayUse{date: r.Start.Format(time.DateOnly), number: int(c.Day.Unix() / 86400), weekday: r.Start.Weekday()})
 		}
 		if !math.IsNaN(r.Use) {
 			day := &out[len(out)-1]
@@ -116,7 +116,8 @@ func week(days []dayUse) (quietest time.Weekday, working [7]bool, ok bool) {
 
 // atRest reports whether a working day was spent at rest.
 func atRest(days []dayUse, working [7]bool, i int) bool {
-	var work, rest []float64
+	var room [2][2*restAround + 1]float64
+	work, rest := room[0][:0], room[1][:0]
 	for k := i; k >= 0 && days[i].number-days[k].number <= restAround; k-- {
 		work, rest = sortIn(days[k], working, k != i, work, rest)
 	}
@@ -148,8 +149,9 @@ func sortIn(d dayUse, working [7]bool, other bool, work, rest []float64) (w, r [
 	return work, rest
 }
 
+// median changes the order of numbers.
 func median(x []float64) float64 {
-	return energy.Quantile(slices.Sorted(slices.Values(x)), 0.5)
+	return energy.QuantileOf(x, 0.5)
 }
 
 // Mark copies rows with the days at rest going by the quietest day of the week.
@@ -158,9 +160,13 @@ func (r *Rest) Mark(rows []energy.Row) []energy.Row {
 		return rows
 	}
 	out := slices.Clone(rows)
+	as, found := r.Quietest, false
+	var c Calendar
 	for i := range out {
-		if _, found := slices.BinarySearch(r.Days, out[i].Start.Format(time.DateOnly)); found {
-			as := r.Quietest
+		if c.Turns(out[i].Start) {
+			_, found = slices.BinarySearch(r.Days, out[i].Start.Format(time.DateOnly))
+		}
+		if found {
 			out[i].RestsAs = &as
 		}
 	}

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
@@ -24,7 +25,8 @@ const (
 // samples to hours, hours to days, days to bills, each with equal weight. Hours
 // and days are counted from the interval's start. The samples ascend by time.
 func Temperatures(points []Point, bounds []time.Time) []Temperature {
-	var out []Temperature
+	out := make([]Temperature, 0, len(bounds))
+	var hours hourly
 	at := 0
 	for i := 0; i+1 < len(bounds); i++ {
 		from, to := bounds[i].UnixMilli(), bounds[i+1].UnixMilli()
@@ -35,7 +37,7 @@ func Temperatures(points []Point, bounds []time.Time) []Temperature {
 		for end < len(points) && points[end].TS < to {
 			end++
 		}
-		out = append(out, average(hourMeans(points[at:end], from, to), bounds[i+1].Sub(bounds[i])))
+		out = append(out, average(hours.means(points[at:end], from, to), bounds[i+1].Sub(bounds[i])))
 		at = end
 	}
 	return out
@@ -43,20 +45,30 @@ func Temperatures(points []Point, bounds []time.Time) []Temperature {
 
 const hour = int64(time.Hour / time.Millisecond)
 
-// hourMeans are the means of the hours of [from, to), in °F; NaN for an hour
-// without a sample.
-func hourMeans(points []Point, from, to int64) []float64 {
+// hourly is room for the hours of one interval after another.
+type hourly struct{ sums, counts []float64 }
+
+// means are the means of the hours of [from, to), in °F; NaN for an hour without a
+// sample. They are good until the next call.
+func (h *hourly) means(points []Point, from, to int64) []float64 {
 	n := int((to - from + hour - 1) / hour)
-	means, counts := make([]float64, n), make([]int, n)
+	h.sums, h.counts = zeros(h.sums, n), zeros(h.counts, n)
 	for _, p := range points {
-		h := (p.TS - from) / hour
-		means[h] += energy.FahrenheitOf(p.Value)
-		counts[h]++
+		at := (p.TS - from) / hour
+		h.sums[at] += energy.FahrenheitOf(p.Value)
+		h.counts[at]++
 	}
-	for h := range means {
-		means[h] /= float64(counts[h]) // 0/0 is NaN
+	for i := range h.sums {
+		h.sums[i] /= h.counts[i] // 0/0 is NaN
 	}
-	return means
+	return h.sums
+}
+
+// zeros are n of them, in the place of x where it has room.
+func zeros(x []float64, n int) []float64 {
+	x = slices.Grow(x[:0], n)[:n]
+	clear(x)
+	return x
 }
 
 func average(hours []float64, length time.Duration) Temperature {
@@ -91,10 +103,4 @@ func meanOf(x []float64) (mean, known float64) {
 		}
 	}
 	return mean / n, n / float64(len(x))
-}
-
-// DegreeDays are the heating and cooling degree days of a day at a balance
-// point, max(b−T, 0) and max(T−b, 0), in the unit of the temperature.
-func DegreeDays(mean, balance float64) (heating, cooling float64) {
-	return max(balance-mean, 0), max(mean-balance, 0)
 }

@@ -151,6 +151,7 @@ func TestHostileNames(t *testing.T) {
 	m.Assessment.Fit.Formula = evil
 	m.Assessment.Fit.Coefficients[0].Name = evil
 	m.Cost.Warnings = []energy.Reason{{Code: evil, Text: evil}}
+	r.Notes = []string{evil}
 	html := page(t, report.HTML, r)
 	wellFormed(t, html, func(e xml.StartElement, _ string) {
 		switch e.Name.Local {
@@ -175,6 +176,18 @@ func TestHostileNames(t *testing.T) {
 		}
 		if strings.HasPrefix(line, "# h") {
 			t.Errorf("got a heading out of a name: %q", line)
+		}
+	}
+}
+
+// Notes stand above the numbers.
+func TestNotesComeFirst(t *testing.T) {
+	r := sample(t)
+	r.Notes = []string{"These numbers were worked out for this page."}
+	for name, write := range map[string]func(io.Writer, report.Report) error{"HTML": report.HTML, "Markdown": report.Markdown} {
+		text := page(t, write, r)
+		if n := strings.Index(text, "worked out for this page"); n < 0 || n > strings.Index(text, "Measure of") {
+			t.Errorf("%s: got the note at %d of %d", name, n, len(text))
 		}
 	}
 }

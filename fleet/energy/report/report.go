@@ -25,6 +25,7 @@ type Report struct {
 	Building Building
 	AsOf     time.Time // end of the newest day that the numbers rest on; zero: there is none
 	Made     time.Time // of the report; both are shown in the zone that they carry
+	Notes    []string  // sentences on where the numbers come from; may be none
 	Meters   []Meter   // a section for each, in this order
 }
 

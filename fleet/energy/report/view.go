@@ -20,6 +20,7 @@ type page struct {
 	Title, ID, Place, Zone string
 	Area                   Number
 	AsOf, Made             string
+	Notes                  []string
 	Version                string
 	Sections               []section
 }
@@ -110,6 +111,9 @@ func newPage(r Report) (page, error) {
 	}
 	if r.Building.FloorAreaM2 > 0 {
 		p.Area = amount(r.Building.FloorAreaM2)
+	}
+	for _, n := range r.Notes {
+		p.Notes = append(p.Notes, plain(n))
 	}
 	for i, m := range r.Meters {
 		if m.Assessment == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
 )
 
 // Version names the rules of this package in results.
@@ -137,53 +138,56 @@ func Avoid(q Request) (*Avoided, error) {
 // baseline, days is what the rows that count span.
 func (a *Avoided) sum(q Request) (far int, days float64) {
 	band := energy.NewBand(a.Fit.Statistics, a.Fit.Interval, q.Confidence)
+	hours := a.Fit.Interval == energy.Hourly
+	var calendar prepare.Calendar
 	for i, p := range q.Model.Predict(q.Rows) {
-		r := q.Rows[i]
+		r := &q.Rows[i]
 		extra := adjust(q.Adjustments, r)
-		point := Point{Start: r.Start, Observed: energy.Known(r.Use), Baseline: energy.Known(p + extra)}
-		if point.Observed != nil && point.Baseline != nil {
-			a.Rows++
-			days += r.Days()
-			a.Observed += r.Use
-			a.Baseline += p + extra
-			a.Adjusted += extra
-			if a.Fit.Temperatures.Beyond(r.TempF) {
-				far++
-			}
-			if plus, ok := band.Over(a.Rows, days); ok {
-				point.Plus = &plus
-			}
-		} else {
+		if !hours || calendar.Turns(r.Start) { // hours join the point of their day
+			a.Series = append(a.Series, Point{Start: r.Start})
+		}
+		point := &a.Series[len(a.Series)-1]
+		if !hours {
+			point.Observed, point.Baseline = energy.Known(r.Use), energy.Known(p+extra)
+		}
+		if !finite(r.Use) || !finite(p+extra) {
 			a.MissingRows++
+			point.Cumulative = a.Baseline - a.Observed
+			continue
+		}
+		a.Rows++
+		days += r.Days()
+		a.Observed += r.Use
+		a.Baseline += p + extra
+		a.Adjusted += extra
+		if a.Fit.Temperatures.Beyond(r.TempF) {
+			far++
 		}
 		point.Cumulative = a.Baseline - a.Observed
-		a.append(point)
+		if hours {
+			point.Observed, point.Baseline = plus(point.Observed, r.Use), plus(point.Baseline, p+extra)
+		}
+		switch half, ok := band.Over(a.Rows, days); {
+		case !ok:
+			point.Plus = nil
+		case point.Plus == nil:
+			point.Plus = energy.Known(half)
+		default:
+			*point.Plus = half
+		}
 	}
 	return far, days
 }
 
-// append adds a point to the series; hours join the point of their day.
-func (a *Avoided) append(p Point) {
-	if a.Fit.Interval == energy.Hourly && (p.Observed == nil || p.Baseline == nil) {
-		p.Observed, p.Baseline = nil, nil
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// plus adds to a sum, which nil begins.
+func plus(sum *float64, x float64) *float64 {
+	if sum == nil {
+		return energy.Known(x)
 	}
-	n := len(a.Series)
-	if a.Fit.Interval != energy.Hourly || n == 0 || a.Series[n-1].Start.Format(time.DateOnly) != p.Start.Format(time.DateOnly) {
-		a.Series = append(a.Series, p)
-		return
-	}
-	day := &a.Series[n-1]
-	day.Cumulative = p.Cumulative
-	if p.Observed == nil {
-		return
-	}
-	day.Plus = p.Plus
-	if day.Observed == nil {
-		day.Observed, day.Baseline = p.Observed, p.Baseline
-		return
-	}
-	*day.Observed += *p.Observed
-	*day.Baseline += *p.Baseline
+	*sum += x
+	return sum
 }
 
 // significant reports whether a saving is beyond both half widths. The formula of
@@ -214,7 +218,7 @@ func (a *Avoided) Percent() (value float64, plus *float64) {
 }
 
 // adjust is what the adjustments add to a row.
-func adjust(adjustments []Adjustment, r energy.Row) float64 {
+func adjust(adjustments []Adjustment, r *energy.Row) float64 {
 	var sum float64
 	for _, a := range adjustments {
 		from, to := a.Period.From, a.Period.To

@@ -28,18 +28,24 @@ func (m *Model) Predict(rows []energy.Row) []float64 {
 func (m *Model) estimate(rows []energy.Row) []float64 {
 	out := make([]float64, len(rows))
 	basis := make([]float64, len(m.KnotsF)+1)
-	for i, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		if math.IsNaN(r.TempF) {
 			out[i] = math.NaN()
 			continue
 		}
 		regress.Piecewise(r.TempF, m.KnotsF, basis)
-		out[i] = m.average(m.timeOfWeek(r), r.Start, basis)
+		out[i] = m.average(m.timeOfWeek(r), r.Start.UnixNano(), basis)
 	}
 	return out
 }
 
-func (m *Model) average(week int, at time.Time, basis []float64) float64 {
+// average is the prediction for a time of the week at an instant in Unix
+// nanoseconds.
+func (m *Model) average(week int, at int64, basis []float64) float64 {
+	for n := len(basis); n > 0 && basis[n-1] == 0; n-- { // segments above the temperature
+		basis = basis[:n-1]
+	}
 	var sum, weights float64
 	for k := range m.Runs {
 		p := &m.Runs[k].Idle
@@ -50,10 +56,10 @@ func (m *Model) average(week int, at time.Time, basis []float64) float64 {
 			return math.NaN()
 		}
 		x := *p.Levels[week]
-		for j, b := range p.Slopes {
-			x += b * basis[j]
+		for j, b := range basis {
+			x += p.Slopes[j] * b
 		}
-		w := m.weight(m.Runs[k].Centre, at)
+		w := m.weight(time.Duration(at - m.Runs[k].Centre.UnixNano()))
 		sum, weights = sum+w*x, weights+w
 	}
 	return sum / weights

@@ -104,7 +104,7 @@ func (m *Model) week() int {
 }
 
 // timeOfWeek counts from Sunday 00:00 local time.
-func (m *Model) timeOfWeek(r energy.Row) int {
+func (m *Model) timeOfWeek(r *energy.Row) int {
 	if m.Interval == energy.Hourly {
 		return int(r.Weekday())*24 + r.Start.Hour()
 	}
@@ -119,9 +119,10 @@ type sample struct {
 }
 
 func (m *Model) sample(rows []energy.Row) sample {
-	var d sample
-	for _, r := range rows {
-		if r.Whole() {
+	n := len(rows)
+	d := sample{make([]float64, 0, n), make([]float64, 0, n), make([]int, 0, n), make([]time.Time, 0, n)}
+	for i := range rows {
+		if r := &rows[i]; r.Whole() {
 			d.use, d.temp = append(d.use, r.Use), append(d.temp, r.TempF)
 			d.week, d.at = append(d.week, m.timeOfWeek(r)), append(d.at, r.Start)
 		}
@@ -132,16 +133,18 @@ func (m *Model) sample(rows []energy.Row) sample {
 // minBeyond is how many rows must lie beyond the outermost knots.
 const minBeyond = 20
 
-// knots divide the sorted temperatures into segments of as many rows. Knots with
+// knots divide the temperatures into segments of as many rows. Knots with
 // too few rows beyond them are dropped; one stays in any case.
 func knots(temps []float64, segments int) []float64 {
-	sorted := slices.Sorted(slices.Values(temps))
-	n := len(sorted)
+	spare, n := slices.Clone(temps), len(temps)
 	var out []float64
 	for i := 1; i <= segments; i++ {
 		at := int(math.Floor(float64(n)-float64(n)/float64(segments)*float64(segments-i)+0.001)) - 1
-		if at >= 0 && (len(out) == 0 || sorted[at] > out[len(out)-1]) {
-			out = append(out, sorted[at])
+		if at < 0 {
+			continue
+		}
+		if k := energy.Select(spare, at); len(out) == 0 || k > out[len(out)-1] {
+			out = append(out, k)
 		}
 	}
 	beyond := func(k float64, above bool) int {
@@ -222,12 +225,13 @@ func (d *sample) centres(scale float64) []time.Time {
 	return out
 }
 
-// weight is s²/(s²+Δ²), with Δ in days from the centre; one without a timescale.
-func (m *Model) weight(centre, t time.Time) float64 {
+// weight is s²/(s²+Δ²), with Δ in days, of a row so far from the centre; one
+// without a timescale.
+func (m *Model) weight(since time.Duration) float64 {
 	if m.Scale <= 0 {
 		return 1
 	}
-	days := t.Sub(centre).Hours() / 24
+	days := since.Hours() / 24
 	return m.Scale * m.Scale / (m.Scale*m.Scale + days*days)
 }
 
@@ -246,25 +250,36 @@ func (m *Model) run(sides [2]side, centre time.Time) (Run, error) {
 type side struct {
 	week    []int
 	use     []float64
-	at      []time.Time
+	at      []int64 // Unix nanoseconds
 	columns [][]float64
 	weight  []float64 // of the run at hand
 }
 
 func (m *Model) side(d sample, occupied bool) side {
-	s := side{columns: make([][]float64, len(m.KnotsF)+1)}
+	n := 0
+	for _, w := range d.week {
+		if m.Occupied[w] == occupied {
+			n++
+		}
+	}
+	s := side{
+		week: make([]int, 0, n), use: make([]float64, 0, n), at: make([]int64, 0, n), weight: make([]float64, n),
+		columns: make([][]float64, len(m.KnotsF)+1),
+	}
+	for j := range s.columns {
+		s.columns[j] = make([]float64, 0, n)
+	}
 	basis := make([]float64, len(s.columns))
 	for i, w := range d.week {
 		if m.Occupied[w] != occupied {
 			continue
 		}
-		s.week, s.use, s.at = append(s.week, w), append(s.use, d.use[i]), append(s.at, d.at[i])
+		s.week, s.use, s.at = append(s.week, w), append(s.use, d.use[i]), append(s.at, d.at[i].UnixNano())
 		regress.Piecewise(d.temp[i], m.KnotsF, basis)
 		for j, x := range basis {
 			s.columns[j] = append(s.columns[j], x)
 		}
 	}
-	s.weight = make([]float64, len(s.week))
 	return s
 }
 
@@ -275,8 +290,9 @@ func (m *Model) part(s *side, centre time.Time) (Part, error) {
 	if len(s.week) == 0 {
 		return p, nil
 	}
-	for i, t := range s.at {
-		s.weight[i] = m.weight(centre, t)
+	from := centre.UnixNano()
+	for i, at := range s.at {
+		s.weight[i] = m.weight(time.Duration(at - from))
 	}
 	g, err := regress.Leveled(s.week, m.week(), s.columns, s.use, s.weight)
 	if err != nil {

@@ -47,7 +47,7 @@ func Shifts(model energy.Model, rows []energy.Row) ([]Shift, error) {
 		sigma *= math.Sqrt((1 + *s.Autocorrelation) / (1 - *s.Autocorrelation))
 	}
 	expected := model.Predict(rows)
-	var at []int
+	at := make([]int, 0, len(rows))
 	for i, p := range expected {
 		if !math.IsNaN(p) && !math.IsNaN(rows[i].Use) {
 			at = append(at, i)

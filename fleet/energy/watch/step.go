@@ -24,8 +24,7 @@ const minLevel = 21
 // first split of binary segmentation, Scott & Knott 1974, Biometrics 30). It is
 // nil where the rows are too few.
 func FindStep(model energy.Model, rows []energy.Row) *Step {
-	var residuals []float64
-	var at []time.Time
+	residuals, at := make([]float64, 0, len(rows)), make([]time.Time, 0, len(rows))
 	var use, sum, squares float64
 	for i, p := range model.Predict(rows) {
 		if r := rows[i].Use - p; !math.IsNaN(r) {

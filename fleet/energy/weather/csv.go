@@ -54,7 +54,7 @@ func CSV(r io.Reader, local *time.Location) ([]prepare.Point, Unit, error) {
 		if text == "" || strings.EqualFold(text, "nan") || strings.EqualFold(text, "null") {
 			continue
 		}
-		ts, err := instant(strings.TrimSpace(record[timeAt]), local)
+		ts, err := prepare.Instant(strings.TrimSpace(record[timeAt]), local)
 		if err != nil {
 			return nil, "", fmt.Errorf("weather csv: line %d: %w", line, err)
 		}
@@ -67,7 +67,7 @@ func CSV(r io.Reader, local *time.Location) ([]prepare.Point, Unit, error) {
 		}
 		out = append(out, prepare.Point{TS: ts, Value: v})
 	}
-	return ascending(out), unit, nil
+	return prepare.Ascending(out), unit, nil
 }
 
 // columns finds the time and the temperature.
@@ -124,43 +124,4 @@ func unitOf(name string) Unit {
 		}
 	}
 	return Celsius
-}
-
-func instant(text string, local *time.Location) (int64, error) {
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) >= 12 {
-		return ms, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05-07:00"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UnixMilli(), nil
-		}
-	}
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"} {
-		if t, err := time.ParseInLocation(layout, text, local); err == nil {
-			return t.UnixMilli(), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no time", text)
-}
-
-// ascending sorts by time and keeps the last of each.
-func ascending(points []prepare.Point) []prepare.Point {
-	slices.SortStableFunc(points, func(a, b prepare.Point) int {
-		switch {
-		case a.TS < b.TS:
-			return -1
-		case a.TS > b.TS:
-			return 1
-		}
-		return 0
-	})
-	var out []prepare.Point
-	for _, p := range points {
-		if n := len(out); n > 0 && out[n-1].TS == p.TS {
-			out[n-1] = p
-			continue
-		}
-		out = append(out, p)
-	}
-	return out
 }

@@ -86,7 +86,7 @@ const (
 // WholeYear is an error for hours that are too few for a typical year: what is
 // worked out in its weather would be that of a part of it.
 func WholeYear(points []prepare.Point) error {
-	if n := len(ascending(slices.Clone(points))); n < leastYear {
+	if n := len(prepare.Ascending(slices.Clone(points))); n < leastYear {
 		return fmt.Errorf("epw: %d of the %d hours of a year, want %d at least", n, yearHours, leastYear)
 	}
 	return nil

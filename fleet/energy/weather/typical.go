@@ -37,56 +37,86 @@ const minMonth = 0.9
 // energy.ErrInsufficientData where a month has no candidate.
 func Typical(points []prepare.Point, loc *time.Location, year int) ([]prepare.Point, []Chosen, error) {
 	byMonth := map[time.Month]map[int]*month{}
+	clock := prepare.NewClock(loc)
+	var c *month
 	for _, p := range points {
-		at := time.UnixMilli(p.TS).In(loc)
-		years := byMonth[at.Month()]
-		if years == nil {
-			years = map[int]*month{}
-			byMonth[at.Month()] = years
+		at := time.UnixMilli(clock.Wall(p.TS)).UTC()
+		y, m, day := at.Date()
+		if c == nil || c.year != y || c.name != m {
+			if byMonth[m] == nil {
+				byMonth[m] = map[int]*month{}
+			}
+			if c = byMonth[m][y]; c == nil {
+				c = &month{year: y, name: m, points: make([]prepare.Point, 0, mostHours)}
+				byMonth[m][y] = c
+			}
 		}
-		if years[at.Year()] == nil {
-			years[at.Year()] = &month{hours: map[int]bool{}, sum: map[int]float64{}, n: map[int]float64{}}
-		}
-		years[at.Year()].add(at, p)
+		c.add(p, day, at.Hour())
 	}
-	var out []prepare.Point
-	var chosen []Chosen
+	out := make([]prepare.Point, 0, 12*mostHours)
+	chosen := make([]Chosen, 0, 12)
 	for m := time.January; m <= time.December; m++ {
 		c, ok := pick(byMonth[m], m, loc)
 		if !ok {
 			return nil, nil, energy.Lacking(Version, "month_without_weather", "no year has enough hours of "+m.String())
 		}
 		chosen = append(chosen, c)
-		for _, p := range byMonth[m][c.Year].points {
-			at := time.UnixMilli(p.TS).In(loc)
-			moved := time.Date(year, at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), 0, loc)
-			if moved.Month() == m { // 29 February of a leap year has no place in others
-				out = append(out, prepare.Point{TS: moved.UnixMilli(), Value: p.Value})
-			}
+		out = byMonth[m][c.Year].moved(out, clock, year, loc)
+	}
+	return prepare.Ascending(out), chosen, nil
+}
+
+// mostHours are those of the longest month.
+const mostHours = 31 * 24
+
+// month is one calendar month of one year. Days count from 1.
+type month struct {
+	year   int
+	name   time.Month
+	points []prepare.Point
+	known  int // hours with a sample
+	hours  [32 * 24]bool
+	sum, n [32]float64 // by day
+}
+
+func (m *month) add(p prepare.Point, day, hour int) {
+	m.points = append(m.points, p)
+	if h := &m.hours[day*24+hour]; !*h {
+		*h = true
+		m.known++
+	}
+	m.sum[day] += p.Value
+	m.n[day]++
+}
+
+// moved appends the samples at the same times of the clock in another year.
+func (m *month) moved(to []prepare.Point, clock *prepare.Clock, year int, loc *time.Location) []prepare.Point {
+	today, even := 0, false
+	var midnight time.Time
+	for _, p := range m.points {
+		at := time.UnixMilli(clock.Wall(p.TS)).UTC()
+		if day := at.Day(); day != today {
+			today, midnight = day, time.Date(year, m.name, day, 0, 0, 0, 0, loc)
+			even = time.Date(year, m.name, day+1, 0, 0, 0, 0, loc).Sub(midnight) == 24*time.Hour
+		}
+		moved := midnight.Add(time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second)
+		if !even { // the clock is changed
+			moved = time.Date(year, m.name, today, at.Hour(), at.Minute(), at.Second(), 0, loc)
+		}
+		if moved.Month() == m.name { // 29 February of a leap year has no place in others
+			to = append(to, prepare.Point{TS: moved.UnixMilli(), Value: p.Value})
 		}
 	}
-	return ascending(out), chosen, nil
-}
-
-// month is one calendar month of one year.
-type month struct {
-	points []prepare.Point
-	hours  map[int]bool
-	sum, n map[int]float64 // by day
-}
-
-func (m *month) add(at time.Time, p prepare.Point) {
-	m.points = append(m.points, p)
-	m.hours[at.Day()*24+at.Hour()] = true
-	m.sum[at.Day()] += p.Value
-	m.n[at.Day()]++
+	return to
 }
 
 // days are the daily means, sorted.
 func (m *month) days() []float64 {
-	var out []float64
-	for d, s := range m.sum {
-		out = append(out, s/m.n[d])
+	out := make([]float64, 0, len(m.n))
+	for d, n := range m.n {
+		if n > 0 {
+			out = append(out, m.sum[d]/n)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -98,7 +128,7 @@ func pick(years map[int]*month, m time.Month, loc *time.Location) (Chosen, bool)
 	var candidates []int
 	for y, c := range years {
 		length := time.Date(y, m+1, 1, 0, 0, 0, 0, loc).Sub(time.Date(y, m, 1, 0, 0, 0, 0, loc)).Hours()
-		if float64(len(c.hours)) >= minMonth*length {
+		if float64(c.known) >= minMonth*length {
 			candidates = append(candidates, y)
 			all = append(all, c.days()...)
 		}

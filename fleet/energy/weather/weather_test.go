@@ -123,7 +123,7 @@ func TestTypical(t *testing.T) {
 			points = append(points, prepare.Point{TS: at.UnixMilli(), Value: shift + 10 - 10*math.Cos(2*math.Pi*float64(at.YearDay())/365)})
 		}
 	}
-	year, chosen, err := Typical(ascending(points), time.UTC, 2023)
+	year, chosen, err := Typical(prepare.Ascending(points), time.UTC, 2023)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,8 @@ func TestPublished(t *testing.T) {
 		"principal":           {principal(loan, 2), 4173.9901856864},
 		"principal, at start": {principal(early, 2), 3975.2287482728307},
 		"principal, 297th":    {principal(long, 297), 23.0428012981328},
+		// numpy-financial 1.0.0; pyxirr 0.10.8 takes interest off a first payment at the start.
+		"principal, first at start": {principal(Terms{Rate: 0.01, Periods: 24, Present: 10_000, Future: -500, Due: AtStart}, 1), -447.7207783376379},
 	} {
 		if got, err := c.do(); err != nil || !near(got, c.want) {
 			t.Errorf("%s: got %.12f %v, want %.12f", name, got, err, c.want)
