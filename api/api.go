@@ -70,7 +70,7 @@ type Options struct {
 	Live            *Live        // nil: nothing is passed on, and without the stream
 	Metrics         http.Handler // answers /metrics
 
-	// Access finds out who a caller is; nil: the admin key alone is known.
+	// Access finds out who a caller is that does not have the admin key; nil: nobody.
 	Access access.Authenticator
 	// Rate is how many requests a second one caller may make, and Burst how many
 	// at once; 0: as many as it likes. The administrator has no limit.
@@ -84,6 +84,8 @@ type Options struct {
 	// station.DefaultRules.
 	StationRules func(id string) station.Rules
 
+	// Earlier shows owners what their devices did before they had them.
+	Earlier bool
 	// OnDeviceChanged is called after a change of the registry that makes
 	// results out of date: a battery's ratings, a building's floor area or site,
 	// the zone of the site it stands on. An error is the client's 500;
@@ -113,6 +115,7 @@ type API struct {
 	mu       sync.Mutex
 	listener net.Listener
 	closed   bool
+	starting sync.WaitGroup
 
 	shutdown    sync.Once
 	shutdownErr error
@@ -250,9 +253,6 @@ func (o *Options) validate() error {
 func (o *Options) setDefaults() {
 	if o.WrongKeys == 0 {
 		o.WrongKeys = 50
-	}
-	if o.Access == nil {
-		o.Access = adminOnly(access.Digest(o.AdminKey))
 	}
 	if o.StationRules == nil {
 		o.StationRules = func(string) station.Rules { return station.DefaultRules() }

@@ -116,16 +116,23 @@ func viewsOf[E, V any](a *API, kind devices.Kind, view func(E, map[string]teleme
 
 // exists is registry.ErrNotFound for a device that nobody registered.
 func (a *API) exists(ctx context.Context, ref devices.Ref) error {
-	var err error
+	_, err := assetOf(ctx, a.opts.Registry, ref)
+	return err
+}
+
+// assetOf is a device of any kind, whether or not it is deleted. Error:
+// registry.ErrNotFound.
+func assetOf(ctx context.Context, from Registry, ref devices.Ref) (devices.Asset, error) {
 	switch ref.Kind {
 	case devices.KindStation:
-		_, err = a.opts.Registry.GetStation(ctx, ref.ID)
+		d, err := from.GetStation(ctx, ref.ID)
+		return d.Asset, err
 	case devices.KindBattery:
-		_, err = a.opts.Registry.GetBattery(ctx, ref.ID)
+		d, err := from.GetBattery(ctx, ref.ID)
+		return d.Asset, err
 	case devices.KindBuilding:
-		_, err = a.opts.Registry.GetBuilding(ctx, ref.ID)
-	default:
-		err = fmt.Errorf("kind %q: %w", ref.Kind, registry.ErrNotFound)
+		d, err := from.GetBuilding(ctx, ref.ID)
+		return d.Asset, err
 	}
-	return err
+	return devices.Asset{}, fmt.Errorf("kind %q: %w", ref.Kind, registry.ErrNotFound)
 }

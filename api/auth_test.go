@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/fleetwatt/fleetwatt/api/access"
 )
 
 func TestEveryGuardedRouteWantsTheKey(t *testing.T) {
@@ -72,6 +75,22 @@ func TestPublicRoutesNeedNoKey(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"} {
 		if a := s.send(http.MethodGet, path, "", nil); a.status != http.StatusOK {
 			t.Errorf("%s: got %d, want 200", path, a.status)
+		}
+	}
+}
+
+// nobodyKnown is an access.Authenticator that can't find out anything.
+type nobodyKnown struct{}
+
+func (nobodyKnown) Authenticate(context.Context, string) (access.Principal, error) {
+	return access.Principal{}, access.ErrUnavailable
+}
+
+func TestAdminKeyNeedsNobodyElse(t *testing.T) {
+	s := start(t, func(o *Options) { o.Access = nobodyKnown{} })
+	for key, want := range map[string]int{testKey: http.StatusOK, "other": http.StatusServiceUnavailable} {
+		if a := s.send(http.MethodGet, prefix+"/me", "", map[string]string{"Authorization": "Bearer " + key}); a.status != want {
+			t.Errorf("%s: got %d %s, want %d", key, a.status, a.body, want)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (s *snapshot) view(of []*known) []Battery {
 	rows := make([]Battery, len(of))
 	for k, b := range of {
 		rows[k] = viewKnown(b)
-		rows[k].Health = b.health
+		rows[k].Health = b.health()
 		if w, ok := s.spans.get(b.ID); ok {
 			rows[k].Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
 		}

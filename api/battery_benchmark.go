@@ -14,8 +14,9 @@ import (
 
 // batteryMeasure is what batteries can be compared by.
 type batteryMeasure struct {
-	value   func(*dossier.Standing) *float64
-	lowGood bool
+	value    func(*dossier.Standing) *float64
+	lowGood  bool
+	recorded bool // a dossier.Record holds it too
 }
 
 // of is the member's value; nil where it has none.
@@ -23,23 +24,23 @@ func (b batteryMeasure) of(m *member) *float64 {
 	if !m.seen {
 		return nil
 	}
-	return b.value(&m.standing)
+	return b.value(m.standing)
 }
 
 func batteryMeasures() map[string]batteryMeasure {
 	return map[string]batteryMeasure{
-		"health_score":            {value: func(s *dossier.Standing) *float64 { return s.HealthScore }},
-		"soh_pct":                 {value: func(s *dossier.Standing) *float64 { return s.SoHPct }},
-		"energy_soh_pct":          {value: func(s *dossier.Standing) *float64 { return s.EnergySoHPct }},
-		"remaining_days":          {value: func(s *dossier.Standing) *float64 { return s.RULDays.Median }},
-		"equivalent_full_cycles":  {value: func(s *dossier.Standing) *float64 { return s.EquivalentFullCycles }, lowGood: true},
-		"utilization":             {value: func(s *dossier.Standing) *float64 { return s.Utilization }},
+		"health_score":            {value: func(s *dossier.Standing) *float64 { return s.HealthScore }, recorded: true},
+		"soh_pct":                 {value: func(s *dossier.Standing) *float64 { return s.SoHPct }, recorded: true},
+		"energy_soh_pct":          {value: func(s *dossier.Standing) *float64 { return s.EnergySoHPct }, recorded: true},
+		"remaining_days":          {value: func(s *dossier.Standing) *float64 { return s.RULDays.Median }, recorded: true},
+		"equivalent_full_cycles":  {value: func(s *dossier.Standing) *float64 { return s.EquivalentFullCycles }, lowGood: true, recorded: true},
+		"utilization":             {value: func(s *dossier.Standing) *float64 { return s.Utilization }, recorded: true},
 		"availability":            {value: func(s *dossier.Standing) *float64 { return s.Availability }},
 		"swaps_per_day":           {value: func(s *dossier.Standing) *float64 { return s.SwapsPerDay }},
 		"energy_per_swap_wh":      {value: func(s *dossier.Standing) *float64 { return s.EnergyPerSwapWh }},
-		"round_trip_pct":          {value: func(s *dossier.Standing) *float64 { return s.RoundTripPct }},
+		"round_trip_pct":          {value: func(s *dossier.Standing) *float64 { return s.RoundTripPct }, recorded: true},
 		"resistance_increase_pct": {value: func(s *dossier.Standing) *float64 { return s.ResistanceIncreasePct }, lowGood: true},
-		"imbalance_mv":            {value: func(s *dossier.Standing) *float64 { return s.ImbalanceMV }, lowGood: true},
+		"imbalance_mv":            {value: func(s *dossier.Standing) *float64 { return s.ImbalanceMV }, lowGood: true, recorded: true},
 	}
 }
 

@@ -66,47 +66,47 @@ func (a *API) routeCohorts() {
 }
 
 func (a *API) cohorts(ctx context.Context, in *cohortsInput) (FleetCohorts, error) {
-	points, undated, err := a.points(ctx, in)
-	if err != nil {
+	out := FleetCohorts{Version: battery.CohortVersion, Items: []CohortCell{}}
+	var table battery.CohortTable
+	var err error
+	if out.Undated, err = a.points(ctx, in, table.Add); err != nil {
 		return FleetCohorts{}, err
 	}
-	var all []battery.Member
-	for _, p := range points {
-		all = append(all, p...)
-	}
-	out := FleetCohorts{Version: battery.CohortVersion, Undated: undated, Items: []CohortCell{}}
-	for _, c := range battery.Cohorts(all) {
+	for _, c := range table.Cells() {
 		out.Items = append(out.Items, CohortCell(c))
 	}
 	return out, nil
 }
 
 func (a *API) outliers(ctx context.Context, in *cohortsInput) (FleetOutliers, error) {
-	points, undated, err := a.points(ctx, in)
+	out := FleetOutliers{Version: battery.CohortVersion, Items: []BatteryOutlier{}}
+	var newest []battery.Member
+	var err error
+	out.Undated, err = a.points(ctx, in, func(m battery.Member) {
+		if n := len(newest); n > 0 && newest[n-1].ID == m.ID {
+			newest = newest[:n-1]
+		}
+		newest = append(newest, m)
+	})
 	if err != nil {
 		return FleetOutliers{}, err
 	}
-	var newest []battery.Member
-	for _, p := range points {
-		newest = append(newest, p[len(p)-1])
-	}
-	out := FleetOutliers{Version: battery.CohortVersion, Undated: undated, Items: []BatteryOutlier{}}
 	for _, o := range battery.Outliers(newest) {
 		out.Items = append(out.Items, BatteryOutlier(o))
 	}
 	return out, nil
 }
 
-// points are the points of health of each battery that has any, ascending by
-// time, and how many batteries are of no cohort.
-func (a *API) points(ctx context.Context, in *cohortsInput) (points [][]battery.Member, undated int, err error) {
+// points yields the points of health of the batteries by battery and time, and
+// tells how many batteries are of no cohort.
+func (a *API) points(ctx context.Context, in *cohortsInput, yield func(battery.Member)) (undated int, err error) {
 	day, err := in.day()
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	of, err := a.members(ctx, in.FleetScope)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	commissioned := make(map[string]time.Time, len(of))
 	for _, m := range of {
@@ -116,24 +116,18 @@ func (a *API) points(ctx context.Context, in *cohortsInput) (points [][]battery.
 		}
 		commissioned[m.ID] = *m.Commissioned
 	}
-	last := ""
 	end := int64(math.MaxInt64)
 	if day != math.MaxInt64 {
 		end = day + 1
 	}
 	err = a.opts.Batteries.BatteryHistories(ctx, math.MinInt64, end, func(id string, r dossier.Record) error {
-		found := dossier.Members(id, commissioned[id], []dossier.Record{r}) // none of no cohort
-		switch {
-		case len(found) == 0:
-		case id == last:
-			points[len(points)-1] = append(points[len(points)-1], found...)
-		default:
-			points, last = append(points, found), id
+		if m, ok := dossier.Member(id, commissioned[id], r); ok { // none of no cohort
+			yield(m)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("read histories: %w", err)
+		return 0, fmt.Errorf("read histories: %w", err)
 	}
-	return points, undated, nil
+	return undated, nil
 }

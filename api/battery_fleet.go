@@ -25,9 +25,9 @@ type FleetScope struct {
 
 // member is a battery of the fleet and where it stands.
 type member struct {
-	devices.Battery
-	standing dossier.Standing
-	seen     bool // there is a standing
+	*devices.Battery
+	standing *dossier.Standing // of one that is not seen: nothing
+	seen     bool              // there is a standing
 }
 
 // partOf is the part of the fleet that the input selects, but for the chemistry.
@@ -45,14 +45,14 @@ func (a *API) members(ctx context.Context, in FleetScope) ([]member, error) {
 }
 
 func membersOf(of []*known, chemistry string) []member {
-	out := make([]member, 0, len(of))
+	out, nothing := make([]member, 0, len(of)), &dossier.Standing{}
 	for _, b := range of {
 		if b.Status == devices.StatusRetired || chemistry != "" && !strings.EqualFold(b.Chemistry, chemistry) {
 			continue
 		}
-		m := member{Battery: b.Battery, seen: b.standing != nil}
+		m := member{&b.Battery, nothing, b.standing != nil}
 		if m.seen {
-			m.standing = *b.standing
+			m.standing = b.standing
 		}
 		out = append(out, m)
 	}
@@ -64,7 +64,7 @@ func standingsOf(of []member) []dossier.Standing {
 	out := make([]dossier.Standing, 0, len(of))
 	for _, m := range of {
 		if m.seen {
-			out = append(out, m.standing)
+			out = append(out, *m.standing)
 		}
 	}
 	return out
@@ -77,9 +77,9 @@ type FleetHealth struct {
 	Statuses  HealthStatuses `json:"statuses" doc:"batteries by the status of their health score"`
 	Scores    []Bin          `json:"scores" nullable:"false" doc:"batteries by health score"`
 	Measures  []FleetMeasure `json:"measures" nullable:"false" doc:"the spread of each measure over the batteries that have it"`
-	Ended     int            `json:"ended" doc:"batteries whose end of life is passed"`
+	Ended     *int           `json:"ended" doc:"batteries whose end of life is passed; null with as_of: records do not tell"`
 	Behind    int            `json:"behind_knee" doc:"batteries whose fade has turned fast"`
-	Events    int            `json:"negative_events" doc:"of all batteries, since each was first seen"`
+	Events    *int           `json:"negative_events" doc:"of all batteries, since each was first seen; null with as_of: records do not tell"`
 }
 
 // HealthStatuses are batteries by status.
@@ -92,6 +92,8 @@ type HealthStatuses struct {
 // FleetMeasure is the spread of one measure.
 type FleetMeasure struct {
 	Measure string   `json:"measure"`
+	Status  string   `json:"status" enum:"ok,insufficient_data"`
+	Reason  string   `json:"reason,omitempty" doc:"why it is not known of any battery"`
 	Count   int      `json:"count" doc:"batteries that have it"`
 	Mean    *float64 `json:"mean"`
 	P10     *float64 `json:"p10"`
@@ -110,7 +112,7 @@ func (a *API) routeFleetHealth() {
 	add(a, operation{
 		right: access.Read, id: "get-fleet-health", method: http.MethodGet, path: "/fleet/health", tag: "fleet",
 		summary: "Health of all batteries: distribution, percentiles, counts by status",
-		notes:   "With as_of, by each battery's record of the last week that had ended by then; what records do not hold is not counted.",
+		notes:   "With as_of, by each battery's record of the last week that had ended by then; a measure that records do not hold says so.",
 	}, a.fleetHealth)
 }
 
@@ -125,7 +127,7 @@ func (a *API) fleetHealth(ctx context.Context, in *fleetHealthInput) (*itemOutpu
 	}
 	if day == math.MaxInt64 && part.some {
 		view := recall(part.snapshot, fmt.Sprintf("health %s %q", question(part.filter), in.Chemistry), func() (FleetHealth, int) {
-			return viewFleetHealth(membersOf(part.batteries(), in.Chemistry)), 0
+			return viewFleetHealth(membersOf(part.batteries(), in.Chemistry), false), 0
 		})
 		return &itemOutput[FleetHealth]{Body: view}, nil
 	}
@@ -135,38 +137,38 @@ func (a *API) fleetHealth(ctx context.Context, in *fleetHealthInput) (*itemOutpu
 			return nil, err
 		}
 	}
-	return &itemOutput[FleetHealth]{Body: viewFleetHealth(of)}, nil
+	return &itemOutput[FleetHealth]{Body: viewFleetHealth(of, day != math.MaxInt64)}, nil
 }
 
 // rewind puts the members where they stood at the end of the day, as far as
 // their records tell.
 func (a *API) rewind(ctx context.Context, of []member, day int64) error {
-	latest := make(map[string]dossier.Record, len(of))
+	at, nothing := make(map[string]*member, len(of)), &dossier.Standing{}
+	for k := range of {
+		m := &of[k]
+		at[m.ID], m.seen, m.standing = m, false, nothing
+	}
 	err := a.opts.Batteries.BatteryHistories(ctx, math.MinInt64, day+1, func(id string, r dossier.Record) error {
-		latest[id] = r
+		if m := at[id]; m != nil { // the last of a battery is its newest
+			s := r.Standing(id)
+			m.seen, m.standing = true, &s
+		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read histories: %w", err)
 	}
-	for k := range of {
-		r, ok := latest[of[k].ID]
-		of[k].seen = ok
-		of[k].standing = dossier.Standing{
-			Device: of[k].ID, Day: r.Day, HealthScore: r.HealthScore, Status: string(battery.HealthInsufficient),
-			SoHPct: r.SoHPct, EnergySoHPct: r.EnergySoHPct, ResistanceMOhm: r.ResistanceMOhm, ImbalanceMV: r.ImbalanceMV,
-			RoundTripPct: r.RoundTripPct, EquivalentFullCycles: r.EquivalentFullCycles, Utilization: r.Utilization,
-			RULDays: r.RULDays, ReplaceAt: r.ReplaceAt, BehindKnee: r.BehindKnee,
-		}
-		if r.HealthScore != nil {
-			of[k].standing.Status = string(battery.HealthOK)
-		}
-	}
 	return nil
 }
 
-func viewFleetHealth(of []member) FleetHealth {
+// viewFleetHealth shows the health of the members; past says that their standings
+// are made of records.
+func viewFleetHealth(of []member, past bool) FleetHealth {
 	view := FleetHealth{Batteries: len(of), Measures: []FleetMeasure{}}
+	ended, events := 0, 0
+	if !past {
+		view.Ended, view.Events = &ended, &events
+	}
 	scores, newest := make([]float64, 10), int64(math.MinInt64)
 	for _, m := range of {
 		s := m.standing
@@ -180,9 +182,9 @@ func viewFleetHealth(of []member) FleetHealth {
 			view.Statuses.Insufficient++
 		}
 		newest = max(newest, s.Day)
-		view.Events += s.Events
+		events += s.Events
 		if s.Ended {
-			view.Ended++
+			ended++
 		}
 		if s.BehindKnee {
 			view.Behind++
@@ -197,14 +199,14 @@ func viewFleetHealth(of []member) FleetHealth {
 	}
 	view.Scores = bins(scores, 0, 10, false, false)
 	for _, name := range batteryMeasureNames() {
-		view.Measures = append(view.Measures, spreadOf(name, of))
+		view.Measures = append(view.Measures, spreadOf(name, of, past))
 	}
 	return view
 }
 
 // spreadOf is the spread of a measure over the members that have it.
-func spreadOf(name string, of []member) FleetMeasure {
-	measure, out := batteryMeasures()[name], FleetMeasure{Measure: name}
+func spreadOf(name string, of []member, past bool) FleetMeasure {
+	measure, out := batteryMeasures()[name], FleetMeasure{Measure: name, Status: string(battery.HealthOK)}
 	var entries []station.Entry
 	for _, m := range of {
 		if v := measure.of(&m); v != nil {
@@ -214,6 +216,12 @@ func spreadOf(name string, of []member) FleetMeasure {
 	for _, g := range station.RollUp(entries) { // one group, or none
 		out.Count, out.Mean = g.Count, &g.Mean
 		out.P10, out.P25, out.P50, out.P75, out.P90 = &g.P10, &g.P25, &g.P50, &g.P75, &g.P90
+	}
+	if out.Count == 0 {
+		out.Status, out.Reason = string(battery.HealthInsufficient), "it is not known of any battery"
+		if past && !measure.recorded {
+			out.Reason = "the records of past weeks do not hold it"
+		}
 	}
 	return out
 }

@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
-
+	"math"
 	"net/http"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
@@ -66,8 +66,8 @@ type BatteryDay struct {
 	RestingS             *float64           `json:"resting_s"`
 	MeanTemperatureC     *float64           `json:"mean_temperature_c"`
 	MeanSoCPct           *float64           `json:"mean_soc_pct"`
-	SwapsOut             int                `json:"swaps_out" doc:"times it was handed out"`
-	SwapsIn              int                `json:"swaps_in" doc:"times it was taken back"`
+	SwapsOut             *int               `json:"swaps_out" doc:"times it was handed out; null: no swap event up to to names the battery"`
+	SwapsIn              *int               `json:"swaps_in" doc:"times it was taken back; null: as swaps_out"`
 	NegativeEvents       int                `json:"negative_events" doc:"that began on the day"`
 	States               []BatteryStateTime `json:"states" nullable:"false" doc:"time by state"`
 }
@@ -146,22 +146,32 @@ func (a *API) batteryDays(ctx context.Context, in *batterySeriesInput) ([]Batter
 	if err != nil {
 		return nil, fmt.Errorf("read swaps: %w", err)
 	}
+	known := len(swaps) > 0
+	if !known {
+		before, err := a.opts.Batteries.BatterySwaps(ctx, in.ID, math.MinInt64, from)
+		if err != nil {
+			return nil, fmt.Errorf("read swaps: %w", err)
+		}
+		known = len(before) > 0
+	}
 	byDay := make(map[int64]dossier.Swaps, len(swaps))
 	for _, s := range swaps {
 		byDay[s.Day] = s
 	}
 	views := make([]BatteryDay, len(days))
 	for k := range days {
-		views[k] = viewDay(&days[k], byDay[days[k].Day], dossier.SheetOf(b).Ratings)
+		views[k] = viewDay(&days[k], dossier.SheetOf(b).Ratings)
+		if known {
+			s := byDay[days[k].Day]
+			views[k].SwapsOut, views[k].SwapsIn = &s.Out, &s.In
+		}
 	}
 	return views, nil
 }
 
-func viewDay(d *dossier.Day, swaps dossier.Swaps, ratings battery.Ratings) BatteryDay {
+func viewDay(d *dossier.Day, ratings battery.Ratings) BatteryDay {
 	start := d.Day * telemetry.Day
-	view := BatteryDay{
-		Date: Time(start).date(), Readings: d.Readings, SwapsOut: swaps.Out, SwapsIn: swaps.In, States: []BatteryStateTime{},
-	}
+	view := BatteryDay{Date: Time(start).date(), Readings: d.Readings, States: []BatteryStateTime{}}
 	u := &d.Usage
 	if t := u.Report(start, start+telemetry.Day, ratings); t.OK() {
 		number := func(v float64) *float64 { return figuresOf(&v) }

@@ -17,6 +17,7 @@ type batteriesInput struct {
 	OwnerID string `query:"owner_id" maxLength:"64" doc:"only what this owner owns"`
 	SiteID  string `query:"site_id" maxLength:"64" doc:"only what stands on this site"`
 	Status  string `query:"status" enum:"unclaimed,active,retired" doc:"only devices of this status"`
+	Deleted bool   `query:"deleted" doc:"those that are deleted too"`
 }
 
 // routeBatteryList registers the list of batteries.
@@ -48,7 +49,7 @@ func (a *API) routeBatteryList() {
 // listBatteries shows a page of those that the input selects.
 func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selection[Battery]) (doc items[Battery], page []Battery, total int, err error) {
 	doc.Items = []Battery{}
-	part, err := a.fleet.part(ctx, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status)})
+	part, err := a.fleet.part(ctx, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status), Deleted: in.Deleted})
 	if err != nil || !part.some {
 		return doc, nil, 0, err
 	}

@@ -21,6 +21,9 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; con
 // serveDocs registers the OpenAPI document, which must be complete by now, and
 // the page that shows it.
 func (a *API) serveDocs() error {
+	if err := exemplify(a.huma.OpenAPI()); err != nil {
+		return err
+	}
 	spec, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("encode OpenAPI document: %w", err)

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +71,9 @@ func startWith(t *testing.T, route func(*API), change ...func(*Options)) *server
 	s.url = "http://" + ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(ln) }()
+	if _, err := api.fleet.mirror.current(t.Context()); err != nil { // it is ready then
+		t.Fatal(err)
+	}
 	s.client = &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
@@ -84,20 +89,60 @@ func startWith(t *testing.T, route func(*API), change ...func(*Options)) *server
 	return s
 }
 
+// emptyStores are the files of stores that nothing was written to, by name: to
+// bring a file up to date takes longer than most tests.
+var emptyStores = sync.OnceValues(func() (files map[string][]byte, err error) {
+	dir, err := os.MkdirTemp("", "stores")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	reg, led, q, err := openStores(context.Background(), dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(reg.Close(), led.Close(), q.Close()); err != nil {
+		return nil, err
+	}
+	files = map[string][]byte{}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if err == nil {
+			files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, err
+})
+
+func openStores(ctx context.Context, dir string) (*registry.Registry, *ledger.Ledger, *quarantine.Quarantine, error) {
+	now := func() time.Time { return clock }
+	reg, err := registry.Open(ctx, filepath.Join(dir, "registry.db"), registry.Options{Now: now})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	led, err := ledger.Open(ctx, filepath.Join(dir, "ledger.db"), ledger.Options{Now: now})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, reg.Close())
+	}
+	q, err := quarantine.Open(ctx, filepath.Join(dir, "quarantine.db"), quarantine.Options{Now: now})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, reg.Close(), led.Close())
+	}
+	return reg, led, q, nil
+}
+
 // harness opens the stores.
 func harness(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	now := func() time.Time { return clock }
-	reg, err := registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Now: now})
+	files, err := emptyStores()
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	led, err := ledger.Open(t.Context(), filepath.Join(dir, "ledger.db"), ledger.Options{Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := quarantine.Open(t.Context(), filepath.Join(dir, "quarantine.db"), quarantine.Options{Now: now})
+	reg, led, q, err := openStores(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

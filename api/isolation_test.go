@@ -138,9 +138,9 @@ func (x *tenants) callers() (known []caller, strangers []caller) {
 	return known, strangers
 }
 
-// TestAccess calls every operation of the document with every kind of key, for
+// TestAccessOfEveryRole calls every operation of the document with every kind of key, for
 // assets of both owners, and holds the answers to the table.
-func TestAccess(t *testing.T) {
+func TestAccessOfEveryRole(t *testing.T) {
 	x := startTenants(t, alpha, bravo)
 	known, strangers := x.callers()
 	rights := map[string]string{}

@@ -81,7 +81,7 @@ func (a *API) routeKeys() {
 	}, func(ctx context.Context, _ *struct{}) (*itemOutput[Me], error) {
 		p := access.From(ctx)
 		return &itemOutput[Me]{Body: Me{
-			Name: p.Name, Role: string(p.Role), OwnerID: p.OwnerID, Device: deviceName(p.Device), Expires: instant(p.Expires),
+			Name: p.Name, Role: string(p.Role), OwnerID: p.OwnerID, Device: deviceName(p.Device), Expires: timePtr(&p.Expires),
 		}}, nil
 	})
 	if a.opts.Keys == nil {
@@ -174,7 +174,7 @@ func viewKey(k registry.Key, now time.Time) AccessKey {
 	v := AccessKey{
 		Prefix: k.Prefix, Name: k.Name, Role: k.Role, OwnerID: k.OwnerID, Device: deviceName(k.Device), Status: "active",
 		CreatedAt: Time(k.CreatedAt.UnixMilli()), CreatedBy: k.CreatedBy,
-		ExpiresAt: instant(k.ExpiresAt), LastUsedAt: instant(k.LastUsedAt), RevokedAt: instant(k.RevokedAt),
+		ExpiresAt: timePtr(&k.ExpiresAt), LastUsedAt: timePtr(&k.LastUsedAt), RevokedAt: timePtr(&k.RevokedAt),
 	}
 	switch {
 	case !k.RevokedAt.IsZero():
@@ -191,13 +191,4 @@ func deviceName(ref devices.Ref) string {
 		return ""
 	}
 	return ref.String()
-}
-
-// instant is a time that may not be there.
-func instant(t time.Time) *Time {
-	if t.IsZero() {
-		return nil
-	}
-	v := Time(t.UnixMilli())
-	return &v
 }

@@ -285,7 +285,7 @@ func TestStreamOfAnotherOwner(t *testing.T) {
 	say := func(owner string, soc float64) {
 		x.observe(x.live, owner+"-battery", soc)
 		for _, ref := range refsOf(owner) {
-			x.live.Observe(ref, 0, &wire.Decoded{Events: []telemetry.Event{{Kind: ref.Kind, Device: ref.ID, ID: owner + "-e", TS: 3000, Type: "note", Data: []byte(`{}`)}}})
+			x.live.Observe(ref, 0, &wire.Decoded{Events: []telemetry.Event{{Kind: ref.Kind, Device: ref.ID, ID: owner + "-e", TS: 3000, Type: "note", Data: []byte(`{"battery_in":"alpha7f3-battery"}`)}}})
 		}
 	}
 	say(alpha, 11)

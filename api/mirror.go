@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
@@ -79,18 +81,47 @@ func (m *mirror) current(ctx context.Context) (*snapshot, error) {
 	if s, _, err := m.fresh(ctx); s != nil || err != nil {
 		return s, err
 	}
+	// It goes on when who asked has left: the next one would have to begin again.
+	working, cancel := context.WithTimeout(context.WithoutCancel(ctx), advanceTime)
+	defer cancel()
+	return m.catchUp(ctx, working)
+}
+
+// catchUp takes in the changes, unless another does so as long as waiting lasts.
+func (m *mirror) catchUp(waiting, working context.Context) (*snapshot, error) {
 	select {
 	case m.turn <- struct{}{}:
 		defer func() { <-m.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-waiting.Done():
+		return nil, waiting.Err()
 	}
-	s, to, err := m.fresh(ctx)
+	s, to, err := m.fresh(waiting)
 	if s != nil || err != nil {
 		return s, err
 	}
-	return m.advance(ctx, to)
+	return m.advance(working, to)
 }
+
+// start reads everything before anybody asks, until it could or ctx ends.
+func (m *mirror) start(ctx context.Context, log *slog.Logger) {
+	for m.changed != nil {
+		_, err := m.catchUp(ctx, ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.WarnContext(ctx, "batteries can't be read yet", "err", err)
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// startPause is how long start waits after an error.
+const startPause = time.Second
+
+// ready reports whether there is a state, so that nobody has to wait for the first.
+func (m *mirror) ready() bool { return m.changed == nil || m.now.Load() != nil }
 
 // fresh is the state, where it is up to date, and otherwise up to where it is to
 // be brought.
@@ -124,11 +155,8 @@ func (m *mirror) fresh(ctx context.Context) (*snapshot, marks, error) {
 const advanceTime = 5 * time.Minute
 
 // advance takes in the changes up to the marks; there may be newer ones among
-// them, which are then taken in again. It goes on when who asked has left: the
-// next one would have to begin again.
+// them, which are then taken in again.
 func (m *mirror) advance(ctx context.Context, to marks) (*snapshot, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), advanceTime)
-	defer cancel()
 	from, next := marks{}, newSnapshot(&spans{})
 	if have := m.now.Load(); have != nil {
 		from, next = have.marks, have.snapshot
@@ -181,7 +209,7 @@ func (m *mirror) read(ctx context.Context) (*snapshot, error) {
 		if results[id] == nil {
 			results[id] = &ledger.BatteryChange{Device: id}
 		}
-		results[id].Newest = of
+		results[id].Health = battery.Assess(of, 0)
 	}
 	var list []ledger.BatteryChange
 	for _, r := range results {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -54,8 +55,9 @@ func statementCSV(v *MonthStatement) ([]byte, error) {
 // elsewhere.
 func writeStatement(w io.Writer, v *MonthStatement, owner string) error {
 	page, err := template.New("statement").Funcs(template.FuncMap{
-		"words": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-		"day":   func(t Time) string { return t.String()[:10] },
+		"words":   func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+		"day":     func(t Time) string { return t.String()[:10] },
+		"percent": func(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + " %" },
 	}).Parse(statementPage)
 	if err != nil {
 		return err
@@ -122,6 +124,13 @@ tfoot th, tfoot td, .sum { font-weight: 600; border-top: 2px solid #333 }
 <thead><tr><th>Agreement</th><th>Party</th><th class="n">Revenue</th><th class="n">Swaps</th><th class="n">Fee</th><th class="n">Share</th><th class="n">Top-up</th><th class="n">Carried</th><th class="n">Due</th><th class="n">Paid</th><th class="n">Owed</th></tr></thead>
 <tbody>{{range .Shares}}
 <tr><td>{{.Contract}}/{{.Agreement}}</td><td>{{.Party}}</td><td class="n">{{.Revenue.Amount}}</td><td class="n">{{.Swaps}}</td><td class="n">{{.Fee.Amount}}</td><td class="n">{{.Share.Amount}}</td><td class="n">{{.TopUp.Amount}}</td><td class="n">{{.Carried.Amount}}</td><td class="n">{{.Due.Amount}}</td><td class="n">{{.Paid.Amount}}</td><td class="n">{{.Owed.Amount}}</td></tr>{{end}}
+</tbody>
+</table>{{end}}
+{{if .Savings}}<table>
+<caption>What buildings saved, as it was measured</caption>
+<thead><tr><th>Building</th><th>Meter</th><th>Days</th><th>Method</th><th class="n">Coverage</th><th class="n">Saved</th><th class="n">Amount</th><th class="n">±</th><th class="n">Booked</th></tr></thead>
+<tbody>{{range .Savings}}
+<tr><td>{{.Asset}}{{if .Provisional}} (provisional){{end}}</td><td>{{.Meter}}</td><td>{{.From}} to {{.To}}</td><td>{{.Method}}</td><td class="n">{{percent .Coverage}}</td><td class="n">{{printf "%.1f" .Quantity}} {{.Unit}}</td><td class="n">{{.Measured.Amount}}</td><td class="n">{{if .Plus}}{{.Plus.Amount}}{{else}}not known{{end}}</td><td class="n">{{.Booked.Amount}}</td></tr>{{end}}
 </tbody>
 </table>{{end}}
 {{else}}<p>Nothing happened in this month.</p>

@@ -20,6 +20,8 @@ const prefix = "/api/v1"
 func humaConfig(version string) huma.Config {
 	config := huma.DefaultConfig("fleetwatt", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	asJSON := jsonFormat()
+	config.Formats = map[string]huma.Format{"application/json": asJSON, "json": asJSON}
 	config.CreateHooks = nil // no $schema property in answers
 	config.Transformers = []huma.Transformer{trimValues}
 	config.Info.Description = "Telemetry of swap stations, batteries and buildings, and what follows from it. " +

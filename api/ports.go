@@ -139,6 +139,8 @@ type RollupResults interface {
 	// Rollups returns the days in [fromDay, toDay), counted from 1970-01-01,
 	// ascending; days without data are absent.
 	Rollups(ctx context.Context, device devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error)
+	// RollupTotals is Rollups of the days as a whole: their hours may be missing.
+	RollupTotals(ctx context.Context, device devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error)
 }
 
 // CapacityResults are measured capacities, ascending by start.

@@ -38,7 +38,9 @@ type MoneyBooks interface {
 type Statements interface {
 	// Months are those that have a statement, the newest first.
 	Months(ctx context.Context, owner string) ([]fleet.Month, error)
-	Statement(ctx context.Context, owner string, m statement.Month) (accounts.Statement, error)
+	// Statement is a month as it is told, with entries or folded. Error:
+	// fleet.ErrFuture.
+	Statement(ctx context.Context, owner string, m statement.Month, entries bool) (accounts.Statement, error)
 	// CloseStatement keeps a statement as it is. Errors: fleet.ErrNotOver, ErrOrder,
 	// ledger.ErrClosed.
 	CloseStatement(ctx context.Context, owner string, m statement.Month, by string) (accounts.Statement, error)

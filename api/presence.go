@@ -90,12 +90,3 @@ func viewPresence(p presence.Presence) DevicePresence {
 	}
 	return view
 }
-
-// since1970 is the instant ms, or nil for 0.
-func since1970(ms int64) *Time {
-	if ms == 0 {
-		return nil
-	}
-	t := Time(ms)
-	return &t
-}

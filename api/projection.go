@@ -1,11 +1,6 @@
 package api
 
-import (
-	"bytes"
-	"encoding/json"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // projection is which properties of an object are wanted.
 type projection struct {
@@ -43,41 +38,11 @@ func (p *projection) has(name string) bool {
 	return false
 }
 
-// write writes what is wanted of a JSON object, in the order that it has. What
-// is no object is written as it is.
-func (p *projection) write(out *bytes.Buffer, object []byte) error {
-	if p.whole || object[0] != '{' {
-		out.Write(object)
+// within is which properties are wanted of the object, or other value, of the
+// name; nil: it is not wanted, or all of everything is.
+func (p *projection) within(name string) *projection {
+	if p == nil {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(object))
-	if _, err := d.Token(); err != nil {
-		return err
-	}
-	out.WriteByte('{')
-	for first := true; d.More(); {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		wanted := p.of[name.(string)]
-		if wanted == nil {
-			continue
-		}
-		if !first {
-			out.WriteByte(',')
-		}
-		first = false
-		out.WriteString(strconv.Quote(name.(string))) // a name is [a-z0-9_]
-		out.WriteByte(':')
-		if err := wanted.write(out, value); err != nil {
-			return err
-		}
-	}
-	out.WriteByte('}')
-	return nil
+	return p.of[name]
 }

@@ -74,7 +74,11 @@ func (a *API) rollups(ctx context.Context, ref devices.Ref, in *rollupsInput) (*
 	if err := a.exists(ctx, ref); err != nil {
 		return nil, err
 	}
-	days, err := a.opts.Results.Rollups(ctx, ref, telemetry.DayOf(window.From), telemetry.DayOf(window.To-1)+1)
+	read := a.opts.Results.Rollups
+	if in.Every == "1d" {
+		read = a.opts.Results.RollupTotals
+	}
+	days, err := read(ctx, ref, telemetry.DayOf(window.From), telemetry.DayOf(window.To-1)+1)
 	if err != nil {
 		return nil, fmt.Errorf("read roll-ups: %w", err)
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"math"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,15 +41,6 @@ func (r *rows) add(ts int64, values []telemetry.Value) error {
 	}
 	r.json = append(r.json, '}')
 	return nil
-}
-
-// appendNumber writes a finite number the way encoding/json does: shortest
-// digits that read back the same, an exponent only for the very small and large.
-func appendNumber(b []byte, f float64) []byte {
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		return strconv.AppendFloat(b, f, 'e', -1, 64)
-	}
-	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }
 
 // MarshalJSON is the array.

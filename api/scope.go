@@ -13,7 +13,10 @@ import (
 // sight knows what the caller of a context may see. Handlers have the ports
 // through it alone, so that a route can't forget to ask: what one may not see
 // does not exist.
-type sight struct{ registry Registry }
+type sight struct {
+	registry Registry
+	earlier  bool // owners see what was before them
+}
 
 // scope puts the caller's sight before every port that tells of single assets.
 // What is left as it is takes the right to operate the fleet of all owners. What
@@ -23,7 +26,7 @@ func (o *Options) scope() fleetView {
 	if m.changed != nil {
 		o.Registry = mirroredRegistry{o.Registry, m}
 	}
-	s := sight{o.Registry}
+	s := sight{o.Registry, o.Earlier}
 	o.Registry = scopedRegistry{s, o.Registry}
 	o.Telemetry = scopedTelemetry{s, o.Telemetry}
 	o.Results = scopedResults{s, o.Results}
@@ -53,34 +56,8 @@ func (o *Options) scope() fleetView {
 // device is registry.ErrNotFound where the caller may not see the device, in the
 // words of one that is not there.
 func (s sight) device(ctx context.Context, ref devices.Ref) error {
-	p := access.From(ctx)
-	if p.SeesAll() {
-		return nil
-	}
-	asset, err := s.asset(ctx, ref)
-	if err != nil {
-		return err
-	}
-	if !p.Sees(ref, asset.OwnerID) {
-		return fmt.Errorf("%s %s: %w", ref.Kind, ref.ID, registry.ErrNotFound)
-	}
-	return nil
-}
-
-// asset is a device, whoever owns it.
-func (s sight) asset(ctx context.Context, ref devices.Ref) (devices.Asset, error) {
-	switch ref.Kind {
-	case devices.KindStation:
-		d, err := s.registry.GetStation(ctx, ref.ID)
-		return d.Asset, err
-	case devices.KindBattery:
-		d, err := s.registry.GetBattery(ctx, ref.ID)
-		return d.Asset, err
-	case devices.KindBuilding:
-		d, err := s.registry.GetBuilding(ctx, ref.ID)
-		return d.Asset, err
-	}
-	return devices.Asset{}, fmt.Errorf("kind %q: %w", ref.Kind, registry.ErrNotFound)
+	_, err := s.since(ctx, ref)
+	return err
 }
 
 // owner is registry.ErrNotFound where the caller may not see what belongs to the
@@ -105,16 +82,17 @@ func (s sight) filter(ctx context.Context, f registry.Filter) (registry.Filter, 
 	return f, true
 }
 
-// devices are the ids of the kind that the caller may see; all: every one.
-func (s sight) devices(ctx context.Context, kind devices.Kind) (ids map[string]bool, all bool, err error) {
+// devices are the ids of the kind that the caller may see, and since when he may;
+// all: every one.
+func (s sight) devices(ctx context.Context, kind devices.Kind) (ids map[string]int64, all bool, err error) {
 	p := access.From(ctx)
 	if p.SeesAll() {
 		return nil, true, nil
 	}
-	ids = map[string]bool{}
+	ids = map[string]int64{}
 	if p.Role == access.Device {
 		if p.Device.Kind == kind {
-			ids[p.Device.ID] = true
+			ids[p.Device.ID] = always
 		}
 		return ids, false, nil
 	}
@@ -124,24 +102,25 @@ func (s sight) devices(ctx context.Context, kind devices.Kind) (ids map[string]b
 	}
 	switch kind {
 	case devices.KindStation:
-		return collect(ctx, s.registry.ListStations, f, func(d devices.Station) string { return d.ID })
+		return collect(ctx, s, s.registry.ListStations, f, func(d *devices.Station) *devices.Asset { return &d.Asset })
 	case devices.KindBattery:
-		return collect(ctx, s.registry.ListBatteries, f, func(d devices.Battery) string { return d.ID })
+		return collect(ctx, s, s.registry.ListBatteries, f, func(d *devices.Battery) *devices.Asset { return &d.Asset })
 	case devices.KindBuilding:
-		return collect(ctx, s.registry.ListBuildings, f, func(d devices.Building) string { return d.ID })
+		return collect(ctx, s, s.registry.ListBuildings, f, func(d *devices.Building) *devices.Asset { return &d.Asset })
 	}
 	return ids, false, nil
 }
 
-func collect[T any](ctx context.Context, list func(context.Context, registry.Filter) ([]T, int, error), f registry.Filter,
-	id func(T) string) (map[string]bool, bool, error) {
+func collect[T any](ctx context.Context, s sight, list func(context.Context, registry.Filter) ([]T, int, error), f registry.Filter,
+	asset func(*T) *devices.Asset) (map[string]int64, bool, error) {
 	found, _, err := list(ctx, f)
 	if err != nil {
 		return nil, false, err
 	}
-	ids := make(map[string]bool, len(found))
-	for _, d := range found {
-		ids[id(d)] = true
+	ids := make(map[string]int64, len(found))
+	for i := range found {
+		a := asset(&found[i])
+		ids[a.ID] = s.begins(ctx, a)
 	}
 	return ids, false, nil
 }
@@ -155,7 +134,7 @@ func narrowed[V any](ctx context.Context, s sight, kind devices.Kind, of map[str
 	if err != nil || all {
 		return of, err
 	}
-	maps.DeleteFunc(of, func(id string, _ V) bool { return !ids[id] })
+	maps.DeleteFunc(of, func(id string, _ V) bool { _, may := ids[id]; return !may })
 	return of, nil
 }
 
@@ -170,7 +149,7 @@ func picked[V any](ctx context.Context, s sight, kind devices.Kind, of []V, id f
 	}
 	left := of[:0:0]
 	for i := range of {
-		if ids[id(&of[i])] {
+		if _, may := ids[id(&of[i])]; may {
 			left = append(left, of[i])
 		}
 	}

@@ -52,9 +52,9 @@ func (v fleetView) of(ctx context.Context, list []devices.Battery) (*snapshot, [
 		found := s.find(b.ID)
 		switch {
 		case found == nil || !p.Sees(devices.Ref{Kind: devices.KindBattery, ID: b.ID}, found.OwnerID):
-			out[k] = newKnown(b, nil, nil)
+			out[k] = &known{Battery: b}
 		case found.Version != b.Version || found.RatedCapacityAh != b.RatedCapacityAh:
-			out[k] = newKnown(b, found.standing, found.newest)
+			out[k] = found.of(b)
 		default:
 			out[k] = found
 		}

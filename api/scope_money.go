@@ -64,11 +64,11 @@ func (m scopedMoney) Months(ctx context.Context, owner string) ([]fleet.Month, e
 	return m.all.Months(ctx, owner)
 }
 
-func (m scopedMoney) Statement(ctx context.Context, owner string, month statement.Month) (accounts.Statement, error) {
+func (m scopedMoney) Statement(ctx context.Context, owner string, month statement.Month, entries bool) (accounts.Statement, error) {
 	if err := m.owner(ctx, owner); err != nil {
 		return accounts.Statement{}, err
 	}
-	return m.all.Statement(ctx, owner, month)
+	return m.all.Statement(ctx, owner, month, entries)
 }
 
 func (m scopedMoney) CloseStatement(ctx context.Context, owner string, month statement.Month, by string) (accounts.Statement, error) {

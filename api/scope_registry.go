@@ -45,7 +45,10 @@ func (r scopedRegistry) ListOwners(ctx context.Context, f registry.Filter) ([]de
 	if err != nil {
 		return nil, 0, err
 	}
-	if f.Offset > 0 {
+	switch {
+	case o.DeletedAt != nil && !f.Deleted:
+		return nil, 0, nil
+	case f.Offset > 0:
 		return nil, 1, nil
 	}
 	return []devices.Owner{o}, 1, nil
@@ -93,7 +96,7 @@ func (r scopedRegistry) site(ctx context.Context, id string) (devices.Site, erro
 // standsAt reports whether an asset of the caller's owner is at the site.
 func (r scopedRegistry) standsAt(ctx context.Context, site string) (bool, error) {
 	if p := access.From(ctx); p.Role == access.Device {
-		self, err := r.asset(ctx, p.Device)
+		self, err := assetOf(ctx, r.all, p.Device)
 		return err == nil && self.SiteID == site, err
 	}
 	f, some := r.filter(ctx, registry.Filter{SiteID: site, Limit: 1})

@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/building"
@@ -16,58 +16,6 @@ import (
 	"github.com/fleetwatt/fleetwatt/ingest/presence"
 )
 
-// scopedTelemetry reads the devices that the caller sees.
-type scopedTelemetry struct {
-	sight
-	all telemetry.Reader
-}
-
-// query narrows a query; false: to nothing.
-func (t scopedTelemetry) query(ctx context.Context, q telemetry.RangeQuery) (telemetry.RangeQuery, bool, error) {
-	ids, all, err := t.devices(ctx, q.Kind)
-	if err != nil || all {
-		return q, true, err
-	}
-	asked := q.Devices
-	q.Devices = nil
-	if len(asked) == 0 {
-		for id := range ids {
-			q.Devices = append(q.Devices, id)
-		}
-	}
-	for _, id := range asked {
-		if ids[id] {
-			q.Devices = append(q.Devices, id)
-		}
-	}
-	return q, len(q.Devices) > 0, nil // none would be all of them
-}
-
-func (t scopedTelemetry) Range(ctx context.Context, q telemetry.RangeQuery, yield func(telemetry.Reading) error) error {
-	q, some, err := t.query(ctx, q)
-	if err != nil || !some {
-		return err
-	}
-	return t.all.Range(ctx, q, yield)
-}
-
-func (t scopedTelemetry) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry.Sample, error) {
-	q, some, err := t.query(ctx, q)
-	if err != nil || !some {
-		return nil, err
-	}
-	return t.all.Latest(ctx, q)
-}
-
-func (t scopedTelemetry) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]telemetry.Bucket, error) {
-	narrow, some, err := t.query(ctx, q.RangeQuery)
-	if err != nil || !some {
-		return nil, err
-	}
-	q.RangeQuery = narrow
-	return t.all.Aggregate(ctx, q)
-}
-
 // scopedResults are those of the devices that the caller sees.
 type scopedResults struct {
 	sight
@@ -75,17 +23,46 @@ type scopedResults struct {
 }
 
 func (r scopedResults) Rollups(ctx context.Context, ref devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error) {
-	if err := r.device(ctx, ref); err != nil {
+	since, err := r.sinceDay(ctx, ref)
+	if err != nil {
 		return nil, err
 	}
-	return r.all.Rollups(ctx, ref, fromDay, toDay)
+	return r.all.Rollups(ctx, ref, max(fromDay, since), toDay)
+}
+
+func (r scopedResults) RollupTotals(ctx context.Context, ref devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error) {
+	since, err := r.sinceDay(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return r.all.RollupTotals(ctx, ref, max(fromDay, since), toDay)
 }
 
 func (r scopedResults) Capacities(ctx context.Context, ref devices.Ref) ([]battery.Capacity, error) {
-	if err := r.device(ctx, ref); err != nil {
+	since, err := r.since(ctx, ref)
+	if err != nil {
 		return nil, err
 	}
-	return r.all.Capacities(ctx, ref)
+	found, err := r.all.Capacities(ctx, ref)
+	return restingOn(found, since), err
+}
+
+// healthRests is how many of the newest measurements by a method battery.Assess
+// looks at, at most.
+const healthRests = 10
+
+// restingOn are the measurements since an instant, and those before it that the
+// present health rests on still. They ascend.
+func restingOn(measured []battery.Capacity, since int64) []battery.Capacity {
+	var out []battery.Capacity
+	newer := map[battery.Method]int{}
+	for _, c := range slices.Backward(measured) {
+		if newer[c.Method]++; c.From >= since || newer[c.Method] <= healthRests {
+			out = append(out, c)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func (r scopedResults) LatestCapacities(ctx context.Context, kind devices.Kind) (map[string][]battery.Capacity, error) {
@@ -100,24 +77,7 @@ func (r scopedResults) Runs(ctx context.Context, job string, limit int) ([]ledge
 
 func (r scopedResults) Spans(ctx context.Context, kind devices.Kind) (map[string]ledger.DaySpan, error) {
 	found, err := r.all.Spans(ctx, kind)
-	return narrowed(ctx, r.sight, kind, found, err)
-}
-
-// scopedEvents are those of one device that the caller sees; those of several
-// are for who sees all.
-type scopedEvents struct {
-	sight
-	all Events
-}
-
-func (e scopedEvents) Events(ctx context.Context, q ledger.EventQuery) ([]telemetry.Event, int, error) {
-	if access.From(ctx).SeesAll() {
-		return e.all.Events(ctx, q)
-	}
-	if err := e.device(ctx, devices.Ref{Kind: q.Kind, ID: q.Device}); err != nil {
-		return nil, 0, err
-	}
-	return e.all.Events(ctx, q)
+	return r.spans(ctx, kind, found, err)
 }
 
 // scopedPresence is that of the devices that the caller sees.
@@ -139,7 +99,7 @@ func (p scopedPresence) List(ctx context.Context, f presence.Filter) ([]presence
 	if err != nil {
 		return nil, 0, err
 	}
-	seen := map[devices.Kind]map[string]bool{}
+	seen := map[devices.Kind]map[string]int64{}
 	for _, kind := range devices.Kinds() {
 		if seen[kind], _, err = p.devices(ctx, kind); err != nil {
 			return nil, 0, err
@@ -147,7 +107,7 @@ func (p scopedPresence) List(ctx context.Context, f presence.Filter) ([]presence
 	}
 	left := found[:0:0]
 	for _, one := range found {
-		if seen[one.Device.Kind][one.Device.ID] {
+		if _, may := seen[one.Device.Kind][one.Device.ID]; may {
 			left = append(left, one)
 		}
 	}
@@ -182,10 +142,11 @@ func (b scopedBatteries) StandingsOf(ctx context.Context, ids []string) ([]dossi
 }
 
 func (b scopedBatteries) BatteryHistory(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Record, error) {
-	if err := b.one(ctx, id); err != nil {
+	since, err := b.since(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil {
 		return nil, err
 	}
-	return b.all.BatteryHistory(ctx, id, fromDay, toDay)
+	return b.all.BatteryHistory(ctx, id, max(fromDay, dayIn(since)), toDay) // a record is as of the end of its day
 }
 
 func (b scopedBatteries) BatteryHistories(ctx context.Context, fromDay, toDay int64, yield func(string, dossier.Record) error) error {
@@ -194,7 +155,7 @@ func (b scopedBatteries) BatteryHistories(ctx context.Context, fromDay, toDay in
 		return err
 	}
 	return b.all.BatteryHistories(ctx, fromDay, toDay, func(id string, r dossier.Record) error {
-		if !all && !ids[id] {
+		if since, may := ids[id]; !all && (!may || r.Day < dayIn(since)) {
 			return nil
 		}
 		return yield(id, r)
@@ -202,24 +163,31 @@ func (b scopedBatteries) BatteryHistories(ctx context.Context, fromDay, toDay in
 }
 
 func (b scopedBatteries) BatteryDays(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Day, error) {
-	if err := b.one(ctx, id); err != nil {
+	since, err := b.sinceDay(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil {
 		return nil, err
 	}
-	return b.all.BatteryDays(ctx, id, fromDay, toDay)
+	return b.all.BatteryDays(ctx, id, max(fromDay, since), toDay)
 }
 
 func (b scopedBatteries) BatteryToday(ctx context.Context, id string) (dossier.Today, bool, error) {
-	if err := b.one(ctx, id); err != nil {
+	since, err := b.sinceDay(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil {
 		return dossier.Today{}, false, err
 	}
-	return b.all.BatteryToday(ctx, id)
+	found, ok, err := b.all.BatteryToday(ctx, id)
+	if found.Day < since {
+		return dossier.Today{}, false, err
+	}
+	return found, ok, err
 }
 
 func (b scopedBatteries) BatterySwaps(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Swaps, error) {
-	if err := b.one(ctx, id); err != nil {
+	since, err := b.sinceDay(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil {
 		return nil, err
 	}
-	return b.all.BatterySwaps(ctx, id, fromDay, toDay)
+	return b.all.BatterySwaps(ctx, id, max(fromDay, since), toDay)
 }
 
 func (b scopedBatteries) PutSheet(ctx context.Context, id string, s ledger.Sheet) (ledger.Sheet, error) {
@@ -250,7 +218,8 @@ type scopedBook struct {
 }
 
 func (b scopedBook) Assessment(ctx context.Context, id string, asOfDay int64) (dossier.Assessment, bool, error) {
-	if err := b.device(ctx, devices.Ref{Kind: devices.KindBattery, ID: id}); err != nil {
+	since, err := b.since(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil || asOfDay < dayIn(since) {
 		return dossier.Assessment{}, false, err
 	}
 	return b.all.Assessment(ctx, id, asOfDay)
@@ -269,27 +238,52 @@ func (s scopedStations) one(ctx context.Context, id string) error {
 }
 
 func (s scopedStations) StationDays(ctx context.Context, id string, first, last int64) ([]station.Day, error) {
-	if err := s.one(ctx, id); err != nil {
+	since, err := s.sinceLocal(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	return s.all.StationDays(ctx, id, first, last)
+	return s.all.StationDays(ctx, id, max(first, since), last)
 }
 
 func (s scopedStations) StationSpan(ctx context.Context, id string) (ledger.DaySpan, bool, error) {
-	if err := s.one(ctx, id); err != nil {
+	since, err := s.sinceLocal(ctx, id)
+	if err != nil {
 		return ledger.DaySpan{}, false, err
 	}
-	return s.all.StationSpan(ctx, id)
+	span, ok, err := s.all.StationSpan(ctx, id)
+	span.First = max(span.First, since)
+	if !ok || span.First > span.Last {
+		return ledger.DaySpan{}, false, err
+	}
+	return span, true, err
 }
 
 func (s scopedStations) StationSpans(ctx context.Context) (map[string]ledger.DaySpan, error) {
 	found, err := s.all.StationSpans(ctx)
-	return narrowed(ctx, s.sight, devices.KindStation, found, err)
+	return s.spans(ctx, devices.KindStation, found, err)
 }
 
 func (s scopedStations) StationTotals(ctx context.Context, first, last int64) (map[string]station.Totals, error) {
 	found, err := s.all.StationTotals(ctx, first, last)
-	return narrowed(ctx, s.sight, devices.KindStation, found, err)
+	if found, err = narrowed(ctx, s.sight, devices.KindStation, found, err); err != nil {
+		return nil, err
+	}
+	late, err := s.late(ctx, devices.KindStation)
+	for id := range late {
+		since, err := s.sinceLocal(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if _, is := found[id]; !is || since <= first {
+			continue
+		}
+		part, err := s.all.StationTotals(ctx, since, last)
+		if err != nil {
+			return nil, err
+		}
+		found[id] = part[id]
+	}
+	return found, err
 }
 
 func (s scopedStations) StationFaults(ctx context.Context, id string) (map[string][]station.Fault, error) {
@@ -299,7 +293,16 @@ func (s scopedStations) StationFaults(ctx context.Context, id string) (map[strin
 		}
 	}
 	found, err := s.all.StationFaults(ctx, id)
-	return narrowed(ctx, s.sight, devices.KindStation, found, err)
+	if found, err = narrowed(ctx, s.sight, devices.KindStation, found, err); err != nil {
+		return nil, err
+	}
+	late, err := s.late(ctx, devices.KindStation)
+	for id, since := range late {
+		if of, is := found[id]; is {
+			found[id] = slices.DeleteFunc(of, func(f station.Fault) bool { return f.From < since })
+		}
+	}
+	return found, err
 }
 
 // scopedReports are those of the buildings that the caller sees.
@@ -341,12 +344,20 @@ func (b scopedBuildings) BuildingHeadlines(ctx context.Context) ([]building.Head
 
 func (b scopedBuildings) BuildingHeadlinesAsOf(ctx context.Context, at int64) ([]building.Headline, error) {
 	found, err := b.all.BuildingHeadlinesAsOf(ctx, at)
-	return picked(ctx, b.sight, devices.KindBuilding, found, headlineID, err)
+	if found, err = picked(ctx, b.sight, devices.KindBuilding, found, headlineID, err); err != nil {
+		return nil, err
+	}
+	late, err := b.late(ctx, devices.KindBuilding)
+	return slices.DeleteFunc(found, func(h building.Headline) bool {
+		since, is := late[h.Building]
+		return is && h.AsOf.UnixMilli() < since
+	}), err
 }
 
 func (b scopedBuildings) BuildingHistory(ctx context.Context, id string, from, to int64) ([]building.Headline, error) {
-	if err := b.one(ctx, id); err != nil {
+	since, err := b.since(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id})
+	if err != nil {
 		return nil, err
 	}
-	return b.all.BuildingHistory(ctx, id, from, to)
+	return b.all.BuildingHistory(ctx, id, max(from, since), to)
 }

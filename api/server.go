@@ -52,6 +52,7 @@ func (a *API) open(ln net.Listener) bool {
 		return false
 	}
 	a.listener = ln
+	a.starting.Go(func() { a.fleet.mirror.start(a.base, a.opts.Log) })
 	return true
 }
 
@@ -65,6 +66,7 @@ func (a *API) Shutdown(ctx context.Context) error {
 }
 
 func (a *API) stop(ctx context.Context) error {
+	defer a.starting.Wait()
 	defer a.cancel()
 	if a.opts.Live != nil {
 		a.opts.Live.Close() // streams don't end by themselves

@@ -91,7 +91,7 @@ func TestShutdownWhileServeStarts(t *testing.T) {
 			if !errors.Is(err, ErrClosed) {
 				t.Errorf("Serve: got %v, want %v", err, ErrClosed)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("Serve does not return")
 		}
 	}
@@ -116,7 +116,7 @@ func (s *server) begin() <-chan answer {
 	s.jobs.mu.Unlock()
 	answered := make(chan answer, 1)
 	go func() { answered <- s.do(http.MethodPost, "/api/v1/jobs/busy/run?wait=true", "") }()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		s.jobs.mu.Lock()
 		begun := s.jobs.runs > before
 		s.jobs.mu.Unlock()
@@ -208,8 +208,10 @@ func TestConcurrentRequestsKeepTheirStrings(t *testing.T) {
 				if a := s.do(http.MethodPut, "/api/v1/batteries/"+id+"/credential", ""); !strings.Contains(a.body, "secret of "+id) {
 					t.Errorf("credential of %s: got %d %s", id, a.status, a.body)
 				}
-				if a := s.send(http.MethodGet, "/openapi.json", "", nil); a.status != http.StatusOK {
-					t.Errorf("openapi.json: got %d", a.status)
+				if i%5 == 0 { // it is large
+					if a := s.send(http.MethodGet, "/openapi.json", "", nil); a.status != http.StatusOK {
+						t.Errorf("openapi.json: got %d", a.status)
+					}
 				}
 				refused(t, s.get("/api/v1/batteries/"+id+"/telemetry?fields="+id), http.StatusUnprocessableEntity)
 			}

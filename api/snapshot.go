@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unique"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
@@ -18,12 +19,13 @@ import (
 // references to batteries: 32 MiB.
 const maxRemembered = 4 << 20
 
-// known is all that lists show of a battery. It is not changed.
+// known is all that lists show of a battery, as small as it can be: there are
+// 100,000 of them. It is not changed.
 type known struct {
 	devices.Battery
-	standing *dossier.Standing // nil: no day of it has been worked off yet
-	newest   []battery.Capacity
-	health   HealthSummary
+	standing   *dossier.Standing // nil: no day of it has been worked off yet
+	capacityAh float64           // by the newest measurements; 0: not measured
+	measuredAt int64             // Unix milliseconds
 }
 
 // snapshot is every battery at one state of registry and ledger, and answers that
@@ -47,8 +49,40 @@ type workedOut struct {
 
 func newSnapshot(s *spans) *snapshot { return &snapshot{spans: s, answers: map[string]*workedOut{}} }
 
-func newKnown(b devices.Battery, s *dossier.Standing, newest []battery.Capacity) *known {
-	return &known{Battery: b, standing: s, newest: newest, health: summarize(battery.Assess(newest, b.RatedCapacityAh))}
+// of is the battery with the results that are known of it; nil: none.
+func (b *known) of(asset devices.Battery) *known {
+	for _, text := range []*string{&asset.OwnerID, &asset.SiteID, &asset.Gateway, &asset.Chemistry, (*string)(&asset.Status)} {
+		*text = unique.Make(*text).Value()
+	}
+	if b == nil {
+		return &known{Battery: asset}
+	}
+	return &known{asset, b.standing, b.capacityAh, b.measuredAt}
+}
+
+// with is the battery with other results.
+func (b *known) with(r ledger.BatteryChange) *known {
+	next := &known{Battery: b.Battery}
+	if r.Standing != nil {
+		s := *r.Standing
+		for _, text := range []*string{&s.Status, &s.Reason, &s.OutlookStatus, &s.OutlookReason, &s.WarrantyState} {
+			*text = unique.Make(*text).Value()
+		}
+		s.Device, next.standing = b.ID, &s
+	}
+	if h := r.Health; h.CapacityAh != nil {
+		next.capacityAh, next.measuredAt = *h.CapacityAh, *h.MeasuredAt
+	}
+	return next
+}
+
+// health is the battery's, by its rating.
+func (b *known) health() HealthSummary {
+	h := battery.Health{}
+	if b.measuredAt != 0 {
+		h.CapacityAh, h.MeasuredAt = &b.capacityAh, &b.measuredAt
+	}
+	return summarize(h.Rated(b.RatedCapacityAh))
 }
 
 // with is the snapshot after changes of the registry, which are all of its
@@ -62,23 +96,20 @@ func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.
 	for _, r := range results {
 		changed[r.Device], orphans[r.Device] = r, r
 	}
-	registered := func(b devices.Battery, old *known) *known {
-		r, ok := changed[b.ID]
-		delete(orphans, b.ID)
-		switch {
-		case ok:
-			return newKnown(b, r.Standing, r.Newest)
-		case old != nil:
-			return newKnown(b, old.standing, old.newest)
+	// take adds a battery, with its results of now.
+	take := func(b *known) {
+		if r, ok := changed[b.ID]; ok {
+			delete(orphans, b.ID)
+			b = b.with(r)
 		}
-		return newKnown(b, nil, nil)
+		next.all = append(next.all, b)
 	}
 	next.all = make([]*known, 0, max(len(s.all), len(batteries)))
 	old := s.all
 	for _, b := range batteries {
 		for len(old) > 0 && old[0].ID < b.ID {
 			if !all {
-				next.all = append(next.all, kept(old[0], changed, orphans))
+				take(old[0])
 			}
 			old = old[1:]
 		}
@@ -86,23 +117,13 @@ func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.
 		if len(old) > 0 && old[0].ID == b.ID {
 			was, old = old[0], old[1:]
 		}
-		next.all = append(next.all, registered(b, was))
+		take(was.of(b))
 	}
 	for ; len(old) > 0 && !all; old = old[1:] {
-		next.all = append(next.all, kept(old[0], changed, orphans))
+		take(old[0])
 	}
 	next.orphans = orphans
 	return next
-}
-
-// kept is a battery that the registry has not changed.
-func kept(b *known, changed, orphans map[string]ledger.BatteryChange) *known {
-	r, ok := changed[b.ID]
-	if !ok {
-		return b
-	}
-	delete(orphans, b.ID)
-	return newKnown(b.Battery, r.Standing, r.Newest)
 }
 
 // find is the battery of the id, also one that is deleted; nil: there is none.
@@ -151,6 +172,26 @@ func recall[V any](s *snapshot, question string, build func() (V, int)) V {
 		s.weigh(size + 100)
 	})
 	return a.value.(V)
+}
+
+// attempt is recall for what may fail. A failure is not remembered, nor is it told
+// to others: it may be that of the one who asked first.
+func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, error) {
+	type tried struct {
+		value V
+		err   error
+	}
+	t := recall(s, question, func() (tried, int) {
+		v, err := build()
+		return tried{v, err}, 0
+	})
+	if t.err == nil {
+		return t.value, nil
+	}
+	s.mu.Lock()
+	delete(s.answers, question)
+	s.mu.Unlock()
+	return build()
 }
 
 // weigh forgets all answers once they are too much. Who has one keeps it.

@@ -1,17 +1,152 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
+
+// TestSummaryCountsTheRegistryOfNow changes what is remembered beside batteries.
+func TestSummaryCountsTheRegistryOfNow(t *testing.T) {
+	s := start(t)
+	for _, step := range []struct{ kind, body, want string }{
+		{"owner", `{"id":"o1","name":"One"}`, "1 0 0 0"},
+		{"site", `{"id":"p1","owner_id":"o1","name":"Place","time_zone":"UTC"}`, "1 1 0 0"},
+		{"station", `{"id":"s1","owner_id":"o1"}`, "1 1 1 0"},
+		{"building", `{"id":"h1","owner_id":"o1"}`, "1 1 1 1"},
+	} {
+		s.must(step.kind, step.body)
+		for range 2 { // read, then remembered
+			got := must[FleetSummary](s, http.StatusOK, http.MethodGet, prefix+"/fleet/summary", "")
+			if text := fmt.Sprint(got.Owners, got.Sites, got.Stations.Active, got.Buildings.Active); text != step.want {
+				t.Errorf("after a %s: got %s, want %s", step.kind, text, step.want)
+			}
+		}
+	}
+}
+
+// TestKnownBatteriesAreRatedAnew changes the rating without new measurements.
+func TestKnownBatteriesAreRatedAnew(t *testing.T) {
+	measured := []battery.Capacity{{Method: battery.FullDischarge, From: 1, To: 2, CapacityAh: 36.123456789}}
+	b := (*known)(nil).of(devices.Battery{}).with(ledger.BatteryChange{Health: battery.Assess(measured, 0)})
+	for _, rated := range []float64{0, 40, 50} {
+		b = b.of(devices.Battery{RatedCapacityAh: rated})
+		if diff := cmp.Diff(summarize(battery.Assess(measured, rated)), b.health()); diff != "" {
+			t.Errorf("rated %g Ah (-want +got):\n%s", rated, diff)
+		}
+	}
+	unknown := (*known)(nil).of(devices.Battery{RatedCapacityAh: 40})
+	if diff := cmp.Diff(summarize(battery.Assess(nil, 40)), unknown.health()); diff != "" {
+		t.Errorf("not measured (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailuresAreNotRemembered(t *testing.T) {
+	s := newSnapshot(&spans{})
+	calls := 0
+	build := func() (int, error) {
+		if calls++; calls <= 2 {
+			return 0, errors.New("not now")
+		}
+		return calls, nil
+	}
+	for k, want := range []int{0, 3, 3} {
+		if got, _ := attempt(s, "question", build); got != want {
+			t.Errorf("attempt %d: got %d, want %d", k, got, want)
+		}
+	}
+}
+
+// TestMirrorIsReadBeforeAnybodyAsks starts with a registry that can't be read at
+// first.
+func TestMirrorIsReadBeforeAnybodyAsks(t *testing.T) {
+	s := start(t)
+	failing := &failingChanges{BatteryChanges: s.registry, left: 1}
+	m := newMirror(&Options{Registry: s.registry, Results: s.ledger, Batteries: s.ledger, BatteryChanges: failing, ResultChanges: s.ledger})
+	if m.ready() {
+		t.Error("it is ready before it has read anything")
+	}
+	m.start(t.Context(), slog.New(slog.DiscardHandler))
+	if !m.ready() || failing.left >= 0 {
+		t.Errorf("after start: ready %t, %d failures left", m.ready(), failing.left)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	failing.left = 1000
+	m = newMirror(&Options{Registry: s.registry, Results: s.ledger, Batteries: s.ledger, BatteryChanges: failing, ResultChanges: s.ledger})
+	m.start(stopped, slog.New(slog.DiscardHandler)) // returns
+	s.api.fleet.mirror.now.Store(nil)
+	p := refused(t, s.send(http.MethodGet, "/readyz", "", nil), http.StatusServiceUnavailable)
+	if p.Detail != "not ready: fleet" {
+		t.Errorf("got %q, want that the fleet is not ready", p.Detail)
+	}
+}
+
+type failingChanges struct {
+	BatteryChanges
+	left int
+}
+
+func (f *failingChanges) Revision(ctx context.Context) (int64, error) {
+	if f.left--; f.left >= 0 {
+		return 0, errors.New("down")
+	}
+	return f.BatteryChanges.Revision(ctx)
+}
+
+// BenchmarkSnapshot reports the memory that a battery takes, in bytes.
+func BenchmarkSnapshot(b *testing.B) {
+	const n = 100_000
+	read := func() (list []devices.Battery, results []ledger.BatteryChange) {
+		number := func(v float64) *float64 { return &v }
+		at := int64(1)
+		for k := range n {
+			id := fmt.Sprintf("battery-%06d", k)
+			list = append(list, devices.Battery{Asset: devices.Asset{
+				ID: id, OwnerID: fmt.Sprint("owner-", k%100), SiteID: fmt.Sprint("site-", k%500), Serial: fmt.Sprint("SN", k), Commissioned: &clock,
+				Status: devices.Status(strings.Clone("active")),
+			}, Chemistry: strings.Clone("LFP"), RatedCapacityAh: 40})
+			s := &dossier.Standing{Device: id, Status: strings.Clone("ok"), OutlookReason: strings.Repeat("reason ", 10)}
+			known := make([]float64, 29)
+			for i, p := range []**float64{
+				&s.HealthScore, &s.Confidence, &s.CapacityAh, &s.SoHPct, &s.SoHErrPct, &s.EnergySoHPct, &s.ResistanceMOhm, &s.ImbalanceMV,
+				&s.RoundTripPct, &s.CalendarShare, &s.RULDays.Median, &s.RULCycles.Median, &s.ReplaceAt.Median, &s.Utilization, &s.SoCPct,
+			} {
+				*p = &known[i]
+			}
+			results = append(results, ledger.BatteryChange{Device: id, Standing: s, Health: battery.Health{CapacityAh: number(40), MeasuredAt: &at}})
+		}
+		return list, results
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		before := heap()
+		list, results := read()
+		s := newSnapshot(&spans{}).with(list, true, results)
+		clear(list)
+		clear(results)
+		b.ReportMetric(float64(heap()-before)/n, "B/battery")
+		runtime.KeepAlive(s)
+	}
+}
 
 // TestMirrorSeesEveryChange asks the same lists after each change: of a server that
 // keeps batteries in memory, and of one that reads all for each question.

@@ -122,6 +122,11 @@ func (v *visible) device(ref devices.Ref) bool {
 	return is
 }
 
+// names takes out of what is passed on what the client may not know of.
+func (v *visible) names() *names {
+	return &names{access.From(v.ctx), func(ref devices.Ref) (bool, error) { return v.device(ref), nil }}
+}
+
 // stream is the body of an answer that does not end by itself. It is read and
 // closed by the connection's goroutine.
 type stream struct {
@@ -180,6 +185,7 @@ func (s *stream) next() {
 				return
 			}
 			if h.device == (devices.Ref{}) || s.visible.device(h.device) {
+				h.data, _ = s.visible.names().json(h.data) // visible has no error
 				s.part = s.append(s.part, &h)
 			}
 		case <-tick.C:

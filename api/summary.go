@@ -49,7 +49,6 @@ func (a *API) routeFleet() {
 }
 
 func (a *API) summary(ctx context.Context, _ *struct{}) (*itemOutput[FleetSummary], error) {
-	reg := a.opts.Registry
 	var out FleetSummary
 	if access.From(ctx).SeesAll() {
 		accounting := a.opts.Ingest.Accounting()
@@ -61,30 +60,54 @@ func (a *API) summary(ctx context.Context, _ *struct{}) (*itemOutput[FleetSummar
 	}
 	batteries := part.sum()
 	out.Batteries, out.SoH = batteries.statuses, batteries.soh
-	stations, _, err := reg.ListStations(ctx, registry.Filter{})
+	rest, err := a.counts(ctx, part)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range stations {
-		out.Stations.count(s.Status)
-	}
-	buildings, _, err := reg.ListBuildings(ctx, registry.Filter{})
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range buildings {
-		out.Buildings.count(b.Status)
-	}
-	if _, out.Owners, err = reg.ListOwners(ctx, registry.Filter{Limit: 1}); err != nil {
-		return nil, err
-	}
-	if _, out.Sites, err = reg.ListSites(ctx, registry.Filter{Limit: 1}); err != nil {
-		return nil, err
-	}
+	out.Owners, out.Sites, out.Stations, out.Buildings = rest.owners, rest.sites, rest.stations, rest.buildings
 	if out.Telemetry, err = a.fleetExtent(ctx, batteries.extent); err != nil {
 		return nil, err
 	}
 	return &itemOutput[FleetSummary]{Body: out}, nil
+}
+
+// fleetCounts are what the registry has beside batteries.
+type fleetCounts struct {
+	owners, sites       int
+	stations, buildings StatusCounts
+}
+
+// counts are those that the caller sees. The part of the fleet is of the newest
+// state of the registry, whatever it is that has changed there.
+func (a *API) counts(ctx context.Context, part fleetPart) (fleetCounts, error) {
+	build := func() (fleetCounts, error) { return a.count(ctx) }
+	if !part.some {
+		return build()
+	}
+	return attempt(part.snapshot, "counts "+question(part.filter), build)
+}
+
+func (a *API) count(ctx context.Context) (c fleetCounts, err error) {
+	reg := a.opts.Registry
+	stations, _, err := reg.ListStations(ctx, registry.Filter{})
+	if err != nil {
+		return c, err
+	}
+	for _, s := range stations {
+		c.stations.count(s.Status)
+	}
+	buildings, _, err := reg.ListBuildings(ctx, registry.Filter{})
+	if err != nil {
+		return c, err
+	}
+	for _, b := range buildings {
+		c.buildings.count(b.Status)
+	}
+	if _, c.owners, err = reg.ListOwners(ctx, registry.Filter{Limit: 1}); err != nil {
+		return c, err
+	}
+	_, c.sites, err = reg.ListSites(ctx, registry.Filter{Limit: 1})
+	return c, err
 }
 
 func (c *StatusCounts) count(s devices.Status) {
@@ -130,8 +153,8 @@ func spread(batteries []*known) SoHSpread {
 		if b.Status == devices.StatusRetired {
 			continue
 		}
-		if b.health.SoHPct != nil {
-			known = append(known, *b.health.SoHPct)
+		if soh := b.health().SoHPct; soh != nil {
+			known = append(known, *soh)
 		} else {
 			s.Unknown++
 		}

@@ -47,6 +47,9 @@ func (a *API) routeSystem() {
 
 func (a *API) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 	checks := a.opts.Health.Ready(ctx)
+	if !a.fleet.mirror.ready() {
+		checks = append(checks, Check{Name: "fleet", Detail: "the batteries are being read"})
+	}
 	var failing []string
 	for _, c := range checks {
 		if !c.OK {

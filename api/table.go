@@ -57,12 +57,14 @@ type table[T any] struct {
 	layout
 	byName  map[string]*column
 	filters []filter
+	encode  encoder
 }
 
 // newTable lays out a table. It panics where spec names a column that T does
 // not have, which is an error of the program.
 func newTable[T any](spec tableSpec) *table[T] {
 	t := &table[T]{tableSpec: spec, layout: layoutOf(reflect.TypeFor[T]()), byName: map[string]*column{}}
+	t.encode = new(encoders).of(reflect.TypeFor[T]())
 	for _, c := range t.columns {
 		object, _, _ := strings.Cut(c.name, ".")
 		if !slices.Contains(spec.late, object) {

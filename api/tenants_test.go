@@ -180,8 +180,23 @@ func (x *tenants) settle(o string) {
 	if _, err := x.ledger.AppendEvents(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
+	x.name(o, events[0].TS)
 	x.build(o)
 	x.account(o)
+}
+
+// name has the owner's devices tell of the other owner's, whether he exists or not.
+func (x *tenants) name(o string, at int64) {
+	x.t.Helper()
+	other := map[string]string{alpha: bravo, bravo: alpha}[o]
+	if _, err := x.ledger.AppendEvents(x.t.Context(), []telemetry.Event{
+		{Kind: devices.KindStation, Device: o + "-station", ID: o + "-swapped", TS: at, Type: "swap.completed", Data: []byte(fmt.Sprintf(
+			`{"id":"%[1]s-swapped","battery_in":"%[2]s-battery","battery_out":"%[1]s-battery","energy_wh":1500.50,"slots":[{"n":1,"battery":"%[2]s-battery"}],"gateway":"station/%[2]s-station"}`, o, other))},
+		{Kind: devices.KindBattery, Device: o + "-battery", ID: o + "-charged", TS: at, Type: "charge.completed", Data: []byte(fmt.Sprintf(`{"station":"%s-station","of":"%s"}`, other, o))},
+	}); err != nil {
+		x.t.Fatal(err)
+	}
+	x.readings.put(devices.KindBattery, o+"-battery", at-1, "soc_pct", 50.0, "station", other+"-station")
 }
 
 // account gives the owner money: entries, a price, a contract.

@@ -25,11 +25,20 @@ func timePtr(t *time.Time) *Time {
 	return &ms
 }
 
+// since1970 is the instant ms, or nil for 0.
+func since1970(ms int64) *Time {
+	if ms == 0 {
+		return nil
+	}
+	t := Time(ms)
+	return &t
+}
+
 func (t Time) String() string { return time.UnixMilli(int64(t)).UTC().Format(timeLayout) }
 
 // MarshalJSON writes the instant as a JSON string.
 func (t Time) MarshalJSON() ([]byte, error) {
-	return time.UnixMilli(int64(t)).UTC().AppendFormat(make([]byte, 0, 32), `"`+timeLayout+`"`), nil
+	return t.append(make([]byte, 0, 32)), nil
 }
 
 // UnmarshalJSON reads an RFC 3339 instant in any zone.

@@ -11,6 +11,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+	"github.com/fleetwatt/fleetwatt/fleet/building"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 	"github.com/fleetwatt/fleetwatt/fleet/station"
@@ -51,11 +52,17 @@ type Books interface {
 	Rollups(ctx context.Context, device devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error)
 	Closings(ctx context.Context, owner string) ([]ledger.Closing, error)
 	CloseMonth(ctx context.Context, owner, month, by string, told accounts.Statement) (ledger.Closing, error)
+	KeptMonth(ctx context.Context, owner, month string, of accounts.Inputs, now int64) (*accounts.Statement, bool, error)
+	KeepMonth(ctx context.Context, owner, month string, m accounts.Month) error
+	SwapCount(ctx context.Context, stations []string, w telemetry.Window) (int64, error)
+	DrawnDigest(ctx context.Context, stations []string, first, last int64, hours bool) (string, error)
+	BuildingResult(ctx context.Context, id string, want ...ledger.BuildingPart) (*building.Result, bool, error)
 	StandingsOf(ctx context.Context, ids []string) ([]dossier.Standing, error)
 }
 
-// Accounts make statements, and returns of them. Nothing is kept but what is
-// closed: every answer is made of what is known when it is asked for.
+// Accounts make statements, and returns of them. A closed month stays as it was
+// told. Of the others Job keeps what they come to; an answer is made of that as
+// long as nothing is known that was not known then, or else anew.
 type Accounts struct {
 	Estate Estate
 	Books  Books
@@ -95,13 +102,14 @@ func (a *Accounts) Months(ctx context.Context, owner string) ([]Month, error) {
 
 // Statement is an owner's month: as it was told, where it is closed, or else as it
 // is known now, with the corrections of the closed months before where it is the
-// first open one. Errors: ErrFuture, ErrContradiction.
-func (a *Accounts) Statement(ctx context.Context, owner string, m statement.Month) (accounts.Statement, error) {
+// first open one. With entries it names every event behind its lines; without, it
+// may be folded. Errors: ErrFuture, ErrContradiction.
+func (a *Accounts) Statement(ctx context.Context, owner string, m statement.Month, entries bool) (accounts.Statement, error) {
 	s, err := a.open(ctx, owner)
 	if err != nil {
 		return accounts.Statement{}, err
 	}
-	return s.statement(ctx, m)
+	return s.statement(ctx, m, entries)
 }
 
 // CloseStatement keeps the statement of a month that is over, so that it stays as it is.
@@ -116,7 +124,7 @@ func (a *Accounts) CloseStatement(ctx context.Context, owner string, m statement
 			return accounts.Statement{}, fmt.Errorf("%s of %s: %w", m, owner, ledger.ErrClosed)
 		}
 	}
-	told, err := s.statement(ctx, m)
+	told, err := s.statement(ctx, m, true)
 	if err != nil {
 		return accounts.Statement{}, err
 	}
@@ -138,20 +146,30 @@ func (a *Accounts) CloseStatement(ctx context.Context, owner string, m statement
 // session is what stays the same while a question about an owner is answered.
 type session struct {
 	*Accounts
-	owner     string
-	zone      *time.Location
-	owned     []statement.Ownership            // of the owner, all time
-	stations  map[string][]statement.Ownership // of everybody; nil where they are not needed
-	had       map[string][]statement.Ownership // owned, by asset
+	owner string
+	zone  *time.Location
+	owned []statement.Ownership            // of the owner, all time
+	had   map[string][]statement.Ownership // owned, by asset
+
+	everyStation []statement.Ownership            // of everybody; nil where they are not needed
+	stations     map[string][]statement.Ownership // the same, by asset
+
 	prices    accounts.Prices
 	contracts []accounts.Contract
+	versions  map[ledger.TermKind]map[string]int64
 	closed    []ledger.Closing
 	places    map[string]*accounts.Station
 	fresh     map[statement.Month]*accounts.Statement
+	saved     map[string][]building.MonthSaving // by building
+	keeps     bool                              // what is made anew is kept, and counted
+	made      int
 }
 
 func (a *Accounts) open(ctx context.Context, owner string) (*session, error) {
-	s := &session{Accounts: a, owner: owner, places: map[string]*accounts.Station{}, fresh: map[statement.Month]*accounts.Statement{}}
+	s := &session{
+		Accounts: a, owner: owner, places: map[string]*accounts.Station{}, fresh: map[statement.Month]*accounts.Statement{},
+		versions: map[ledger.TermKind]map[string]int64{}, saved: map[string][]building.MonthSaving{},
+	}
 	var err error
 	if s.zone, err = a.Estate.Zone(ctx, owner); err != nil {
 		return nil, err
@@ -159,10 +177,10 @@ func (a *Accounts) open(ctx context.Context, owner string) (*session, error) {
 	if s.owned, err = a.Estate.Ownerships(ctx, owner, ""); err != nil {
 		return nil, err
 	}
-	if s.prices, err = termsOf[accounts.Price](ctx, a.Books, ledger.PriceTerms); err != nil {
+	if s.prices, s.versions[ledger.PriceTerms], err = termsOf[accounts.Price](ctx, a.Books, ledger.PriceTerms); err != nil {
 		return nil, err
 	}
-	contracts, err := termsOf[accounts.Contract](ctx, a.Books, ledger.ContractTerms)
+	contracts, versions, err := termsOf[accounts.Contract](ctx, a.Books, ledger.ContractTerms)
 	if err != nil {
 		return nil, err
 	}
@@ -171,13 +189,13 @@ func (a *Accounts) open(ctx context.Context, owner string) (*session, error) {
 			s.contracts = append(s.contracts, c)
 		}
 	}
+	s.versions[ledger.ContractTerms] = versions
 	s.had = byAsset(s.owned)
 	if s.prices.Shared() {
-		all, err := a.Estate.Ownerships(ctx, "", string(devices.KindStation))
-		if err != nil {
+		if s.everyStation, err = a.Estate.Ownerships(ctx, "", string(devices.KindStation)); err != nil {
 			return nil, err
 		}
-		s.stations = byAsset(all)
+		s.stations = byAsset(s.everyStation)
 	}
 	s.closed, err = a.Books.Closings(ctx, owner)
 	return s, err
@@ -191,22 +209,24 @@ func byAsset(all []statement.Ownership) map[string][]statement.Ownership {
 	return out
 }
 
-func termsOf[T any](ctx context.Context, books Books, kind ledger.TermKind) ([]T, error) {
+// termsOf are the terms in force, and their versions by id.
+func termsOf[T any](ctx context.Context, books Books, kind ledger.TermKind) ([]T, map[string]int64, error) {
 	terms, err := books.Terms(ctx, kind)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := make([]T, len(terms))
+	out, versions := make([]T, len(terms)), make(map[string]int64, len(terms))
 	for i, t := range terms {
 		if err := json.Unmarshal(t.Payload, &out[i]); err != nil {
-			return nil, fmt.Errorf("read %s %s: %w", kind, t.ID, err)
+			return nil, nil, fmt.Errorf("read %s %s: %w", kind, t.ID, err)
 		}
+		versions[t.ID] = t.Version
 	}
-	return out, nil
+	return out, versions, nil
 }
 
 // statement is a month as it is to be told.
-func (s *session) statement(ctx context.Context, m statement.Month) (accounts.Statement, error) {
+func (s *session) statement(ctx context.Context, m statement.Month, entries bool) (accounts.Statement, error) {
 	for _, c := range s.closed {
 		if c.Told.Month == m {
 			c.Told.ClosedAt, c.Told.ClosedBy = c.ClosedAt, c.ClosedBy
@@ -216,7 +236,7 @@ func (s *session) statement(ctx context.Context, m statement.Month) (accounts.St
 	if from, _ := m.Bounds(s.zone); from > s.Now().UnixMilli() {
 		return accounts.Statement{}, fmt.Errorf("%s: %w", m, ErrFuture)
 	}
-	now, err := s.month(ctx, m)
+	now, err := s.month(ctx, m, entries)
 	if err != nil {
 		return accounts.Statement{}, err
 	}
@@ -229,7 +249,7 @@ func (s *session) statement(ctx context.Context, m statement.Month) (accounts.St
 		since = append(since, c.Told.Corrections...)
 	}
 	for _, c := range s.closed {
-		then, err := s.month(ctx, c.Told.Month)
+		then, err := s.month(ctx, c.Told.Month, false)
 		if err != nil {
 			return accounts.Statement{}, err
 		}

@@ -53,25 +53,43 @@ func (s *session) span(ctx context.Context) (first, last statement.Month, found 
 		add(from)
 		add(to)
 	}
-	entries, err := s.Books.Money(ctx, ledger.MoneyQuery{})
+	entries, err := s.entries(ctx, telemetry.Window{})
 	if err != nil {
 		return first, last, false, err
 	}
 	for i := range entries {
-		if s.mine(&entries[i]) {
-			add(entries[i].At)
+		add(entries[i].At)
+	}
+	saved, err := s.measured(ctx, "", s.assets(ever()))
+	if err != nil {
+		return first, last, false, err
+	}
+	for _, one := range saved {
+		for i := range one.Months {
+			if at, ok := one.Months[i].From.In(s.zone); ok && s.has(one.Asset, at.UnixMilli()) {
+				add(at.UnixMilli())
+			}
 		}
 	}
 	return first, last, found, nil
+}
+
+// entries are those of the owner, or that are in part, in a window; zero: all time.
+func (s *session) entries(ctx context.Context, w telemetry.Window) ([]accounts.Entry, error) {
+	all, err := s.Books.Money(ctx, ledger.MoneyQuery{Window: w})
+	return slices.DeleteFunc(all, func(e accounts.Entry) bool { return !s.mine(&e) }), err
 }
 
 // ever is all time.
 func ever() telemetry.Window { return telemetry.Window{From: math.MinInt64, To: math.MaxInt64} }
 
 // stationIDs are the stations that the owner had at some time in a window, by id.
-func (s *session) stationIDs(w telemetry.Window) []string {
+func (s *session) stationIDs(w telemetry.Window) []string { return stationsOf(s.owned, w) }
+
+// stationsOf are those among ownerships, in a window, by id.
+func stationsOf(all []statement.Ownership, w telemetry.Window) []string {
 	ids := map[string]bool{}
-	for _, o := range s.owned {
+	for _, o := range all {
 		if id, ok := strings.CutPrefix(o.Asset, string(devices.KindStation)+"/"); ok && o.From < w.To && o.To > w.From {
 			ids[id] = true
 		}
@@ -106,8 +124,8 @@ func (s *session) place(ctx context.Context, id string) (*accounts.Station, erro
 }
 
 // month is a month as it is known now. What is still owed of the months before is
-// followed from the first month of the contracts.
-func (s *session) month(ctx context.Context, m statement.Month) (*accounts.Statement, error) {
+// followed from the first month of the contracts. Without entries it may be folded.
+func (s *session) month(ctx context.Context, m statement.Month, entries bool) (*accounts.Statement, error) {
 	first := m
 	for i := range s.contracts {
 		if c := &s.contracts[i]; c.Carries() && accounts.Before(c.Begins(), first) {
@@ -118,14 +136,8 @@ func (s *session) month(ctx context.Context, m statement.Month) (*accounts.State
 	for at := first; ; at = accounts.Next(at) {
 		now, ok := s.fresh[at]
 		if !ok {
-			owed := map[string]map[string]int64{}
-			if before != nil {
-				for _, section := range before.Sections {
-					maps.Copy(owed, accounts.Owed(section.Settlements))
-				}
-			}
 			var err error
-			if now, err = s.build(ctx, at, owed); err != nil {
+			if now, err = s.load(ctx, at, owedOf(before), entries && at == m); err != nil {
 				return nil, err
 			}
 			s.fresh[at] = now
@@ -137,39 +149,55 @@ func (s *session) month(ctx context.Context, m statement.Month) (*accounts.State
 	}
 }
 
-// build makes the statement of a month.
-func (s *session) build(ctx context.Context, m statement.Month, owed map[string]map[string]int64) (*accounts.Statement, error) {
+// build makes the statement of a month, and says from when on time alone changes
+// it; 0: never.
+func (s *session) build(ctx context.Context, m statement.Month, owed map[string]map[string]int64) (_ *accounts.Statement, until int64, err error) {
 	builtAt := s.Now().UnixMilli()
 	from, to := m.Bounds(s.zone)
 	w := telemetry.Window{From: from, To: to}
 	out := &accounts.Statement{
 		BuiltAt: builtAt, Provisional: to > builtAt, Output: map[string]accounts.Deeds{}, Gaps: []accounts.Gap{}, Corrections: []accounts.Correction{},
+		Savings: []accounts.Saving{},
+	}
+	if out.Provisional {
+		until = to
 	}
 	var booked accounts.Booked
 	if err := s.bookSwaps(ctx, &booked, out.Output, w); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if err := s.bookEnergy(ctx, &booked, out.Output, w, builtAt); err != nil {
-		return nil, err
-	}
-	entries, err := s.Books.Money(ctx, ledger.MoneyQuery{Window: w})
+	open, err := s.bookEnergy(ctx, &booked, out.Output, w, builtAt)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	booked.Enter(slices.DeleteFunc(entries, func(e accounts.Entry) bool { return !s.mine(&e) }))
+	if until == 0 || open > 0 && open < until {
+		until = open
+	}
+	entries, err := s.entries(ctx, w)
+	if err != nil {
+		return nil, 0, err
+	}
+	booked.Enter(entries)
+	saved, err := s.measured(ctx, m.String(), s.assets(w))
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := s.bookSavings(&booked, out, saved, entries); err != nil {
+		return nil, 0, err
+	}
 	out.Gaps = append(out.Gaps, booked.Gaps()...)
 	closing, err := statement.Build(statement.Book{
 		Events: booked.Events, Owned: s.owned, Contracts: accounts.Pools(s.contracts, s.assets(w), owed), Zone: s.zone,
 	}, m)
 	if err != nil {
-		return nil, contradiction(err)
+		return nil, 0, contradiction(err)
 	}
 	told, ok := closing.Of(s.owner)
 	if !ok {
 		told = statement.Statement{Owner: s.owner, Month: m, Zone: s.zone.String(), From: from, To: to, Sections: []statement.Section{}}
 	}
 	out.Statement = told
-	return out, nil
+	return out, until, nil
 }
 
 // contradiction marks the errors that what was entered is to blame for.
@@ -274,23 +302,27 @@ func ownerAt(all map[string][]statement.Ownership, asset string, ts int64) strin
 }
 
 // bookEnergy books what the owner's stations drew, by local days: a day belongs to
-// the month that it begins in, and to who had the station then.
-func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, deeds map[string]accounts.Deeds, w telemetry.Window, now int64) error {
+// the month that it begins in, and to who had the station then. open is when the
+// first of them ends that is not over; 0: all are.
+func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, deeds map[string]accounts.Deeds, w telemetry.Window, now int64) (open int64, err error) {
 	for _, id := range s.stationIDs(w) {
 		place, err := s.place(ctx, id)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		here := "station/" + id
 		calendar := station.CalendarOf(place.Zone)
 		days, err := s.Books.StationDays(ctx, id, calendar.DayOf(w.From), calendar.DayOf(w.To-1))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		var drawn []accounts.Drawn
 		for _, d := range days {
 			if d.From < w.From || d.From >= w.To || !s.has(here, d.From) {
 				continue
+			}
+			if d.To > now && (open == 0 || d.To < open) {
+				open = d.To
 			}
 			if d.Meter.KnownMS < d.To-d.From && d.To <= now {
 				b.Unmetered(id)
@@ -303,14 +335,14 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, deeds map[
 		}
 		if s.prices.Hourly() && len(drawn) > 0 {
 			if drawn, err = s.hourly(ctx, id, w); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if err := b.Energy(place, func(ts int64) string { return ownerAt(s.had, here, ts) }, drawn, s.prices); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return open, nil
 }
 
 // hourly is what a station drew in the hours of UTC that begin in a window, while

@@ -52,7 +52,7 @@ func (a *Accounts) Expand(ctx context.Context, owners []string, site devices.Sit
 	if err != nil {
 		return out, err
 	}
-	prices, err := termsOf[accounts.Price](ctx, a.Books, ledger.PriceTerms)
+	prices, _, err := termsOf[accounts.Price](ctx, a.Books, ledger.PriceTerms)
 	if err != nil {
 		return out, err
 	}

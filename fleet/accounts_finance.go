@@ -40,8 +40,8 @@ type Result struct {
 	Assumed    accounts.Assumptions
 }
 
-// Finance works out what assets returned. It makes every month of their owners
-// anew, as all is known now, whether it is closed or not. Errors: ErrMixed,
+// Finance works out what assets returned, of every month of their owners as all is
+// known now, whether it is closed or not. Errors: ErrMixed,
 // ErrContradiction.
 func (a *Accounts) Finance(ctx context.Context, q Question) (Result, error) {
 	out := Result{BuiltAt: a.Now().UnixMilli()}
@@ -143,7 +143,7 @@ func (s *session) each(ctx context.Context, take func(*accounts.Statement) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		now, err := s.month(ctx, m)
+		now, err := s.month(ctx, m, false)
 		if err != nil {
 			return err
 		}

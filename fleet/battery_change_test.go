@@ -2,11 +2,17 @@ package fleet
 
 import (
 	"context"
+	"maps"
+	"math"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
 // A sheet or rules that change reach all that is stored, also the days before,
@@ -99,4 +105,70 @@ func (c *countingLedger) BatteryDays(ctx context.Context, id string, from, to in
 	days, err := c.BatteryLedger.BatteryDays(ctx, id, from, to)
 	c.days += len(days)
 	return days, err
+}
+
+// Results that this release can't read are made anew from the readings, within two
+// runs, and are then what they would be had they been made by it.
+func TestUnreadableResultsAreMadeAnew(t *testing.T) {
+	const days = 40
+	s := simulateBatteries(t, fewBatteries(2), days)
+	first := telemetry.DayOf(newYear.UnixMilli())
+	b, want := newLab(t, s.assets, dossier.DefaultRules()), newLab(t, s.assets, dossier.DefaultRules())
+	for _, x := range []*lab{b, want} {
+		x.deliver(telemetry.Within(s.readings, telemetry.Window{From: first * telemetry.Day, To: (first + days - 1) * telemetry.Day}))
+		x.today = first + days - 1
+		x.run("battery")
+	}
+	for id := range s.assets {
+		if err := b.ledger.Commit(t.Context(), ledger.Changes{Parts: []ledger.Part{ledger.BatteryResults{{Device: id, State: []byte{0}}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range []*lab{b, want} {
+		x.deliver(telemetry.Within(s.readings, telemetry.Window{From: (first + days - 1) * telemetry.Day, To: (first + days) * telemetry.Day}))
+		x.today++
+		x.run("battery")
+	}
+	if d := b.run("battery"); d.devices != 2 {
+		t.Errorf("got %d batteries measured again, want both", d.devices)
+	}
+	sameState(t, "made anew", b.state(), want.state())
+	if d := b.run("battery"); d.devices != 0 {
+		t.Errorf("%d batteries are computed again and again", d.devices)
+	}
+}
+
+// Whether no swap is none at all is known of those batteries that some swap names.
+func TestSwapsOfTheNight(t *testing.T) {
+	s := simulateBatteries(t, fewBatteries(3), 3)
+	first := telemetry.DayOf(newYear.UnixMilli())
+	b := newLab(t, s.assets, dossier.DefaultRules())
+	ids := slices.Sorted(maps.Keys(s.assets))
+	if err := b.ledger.Commit(t.Context(), ledger.Changes{Parts: []ledger.Part{
+		ledger.StationSwaps{Station: "s", Day: first - 100, Batteries: map[string]dossier.Swaps{ids[1]: {Out: 3}}},
+		ledger.StationSwaps{Station: "s", Day: first + 1, Batteries: map[string]dossier.Swaps{ids[2]: {Out: 2, In: 1}}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver(s.readings)
+	b.today = first + 3
+	b.run("battery")
+	standings, err := b.ledger.Standings(t.Context())
+	if err != nil || len(standings) != 3 {
+		t.Fatalf("got %d standings, %v", len(standings), err)
+	}
+	for k, want := range []int{-1, 0, 2} {
+		got := -1
+		if standings[k].SwapsPerDay != nil {
+			got = standings[k].Swaps
+		}
+		if got != want {
+			t.Errorf("%s: got %d swaps, want %d (-1: not known)", ids[k], got, want)
+		}
+		book := NewBatteryBook(b.ledger, s.assets, b.rules)
+		a, _, err := book.Assessment(t.Context(), ids[k], math.MaxInt64)
+		if err != nil || cmp.Diff(a.Standing, standings[k]) != "" {
+			t.Errorf("%s: a replay tells otherwise (%v):\n%s", ids[k], err, cmp.Diff(a.Standing, standings[k]))
+		}
+	}
 }

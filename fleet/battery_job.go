@@ -13,7 +13,8 @@ import (
 
 // BatteryLedger is what the jobs of batteries go on from.
 type BatteryLedger interface {
-	// Dossiers returns those of the batteries that have one.
+	// Dossiers returns those of the batteries that have one. One that can't be read is
+	// a new one, without a basis.
 	Dossiers(ctx context.Context, ids []string) (map[string]*dossier.Dossier, error)
 	// HealthPoints returns the points of health of the batteries that have any.
 	HealthPoints(ctx context.Context, ids []string) (map[string][]battery.HealthPoint, error)
@@ -23,6 +24,8 @@ type BatteryLedger interface {
 	BatteryFindings(ctx context.Context, ids []string, fromDay, toDay int64) (map[string][]dossier.Finding, error)
 	// SwapsByDay returns the swaps of each battery on these days, ascending.
 	SwapsByDay(ctx context.Context, ids []string, fromDay, toDay int64) (map[string][]dossier.Swaps, error)
+	// SwappedBefore returns which of the batteries were swapped before the day.
+	SwappedBefore(ctx context.Context, ids []string, day int64) (map[string]bool, error)
 	// BatterySwaps returns the swaps of one battery on these days, ascending.
 	BatterySwaps(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Swaps, error)
 	// BatteriesToday returns the use of those batteries that were seen on the day.
@@ -114,18 +117,52 @@ func (j *batteryJob) batch(ctx context.Context, work []Work) ([]Outcome, error) 
 			first = min(first, u.dossier.RecentFrom())
 		}
 	}
-	swaps, err := j.ledger.SwapsByDay(ctx, idsOf(work), first, math.MaxInt64)
-	if err != nil {
+	if err := j.handed(ctx, updates, first); err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(work))
 	for k := range work {
 		o := &outcomes[k]
 		if o.Rows, o.Err = read[k].rows, read[k].err; o.Err == nil {
-			o.Changes.Parts = updates[k].parts(swaps[work[k].Ref.ID])
+			o.Changes.Parts = updates[k].parts()
 		}
 	}
 	return outcomes, nil
+}
+
+// handed has each of the updates know how often its battery was handed out, by the
+// swaps from the day on, or by those before it that there were any.
+func (j *batteryJob) handed(ctx context.Context, updates []update, from int64) error {
+	var ids []string
+	for k := range updates {
+		if updates[k].dossier != nil {
+			ids = append(ids, updates[k].id)
+		}
+	}
+	swaps, err := j.ledger.SwapsByDay(ctx, ids, from, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	ids = ids[:0]
+	for k := range updates {
+		u := &updates[k]
+		if u.dossier == nil {
+			continue
+		}
+		if u.handed = u.dossier.Handed(swaps[u.id]); u.handed < 0 {
+			ids = append(ids, u.id)
+		}
+	}
+	before, err := j.ledger.SwappedBefore(ctx, ids, from)
+	if err != nil {
+		return err
+	}
+	for k := range updates {
+		if u := &updates[k]; before[u.id] && u.handed < 0 {
+			u.handed = 0
+		}
+	}
+	return nil
 }
 
 func idsOf(work []Work) []string {
@@ -216,12 +253,15 @@ func (j *batteryJob) anew(ctx context.Context, u *update, x *dossier.Dossier, w 
 		return err
 	}
 	since := w.Days[0]
-	if x != nil && x.Basis != u.basis && len(stored) > 0 {
-		since = min(since, stored[0].Day)
-		u.anew = slices.ContainsFunc(stored, func(d dossier.Day) bool {
+	if x.Basis != u.basis {
+		// Where the dossier can't be read, days may be missing that can't either.
+		u.anew = x.Basis == 0 || slices.ContainsFunc(stored, func(d dossier.Day) bool {
 			_, found := slices.BinarySearch(w.Days, d.Day)
 			return !found
 		})
+		if len(stored) > 0 {
+			since = min(since, stored[0].Day)
+		}
 	}
 	all := stored
 	var changed []dossier.Day

@@ -20,6 +20,7 @@ type update struct {
 	since   int64
 	history []dossier.Record
 	anew    bool // all days are to be measured again
+	handed  int  // see Dossier.Handed
 }
 
 // goOn adds days that come after all that the dossier knows; nil is that of a new
@@ -68,19 +69,13 @@ func (u *update) add(days []dossier.Day, findings []dossier.Finding, last int, s
 }
 
 // parts are what there is to save.
-func (u *update) parts(swaps []dossier.Swaps) []ledger.Part {
+func (u *update) parts() []ledger.Part {
 	if u.dossier == nil {
 		return nil
 	}
 	x := u.dossier
 	x.Basis = u.basis
-	handed := 0
-	for _, s := range swaps {
-		if s.Day >= x.RecentFrom() && s.Day <= x.Through {
-			handed += s.Out
-		}
-	}
-	standing := x.Standing(u.id, handed, u.sheet, u.rules)
+	standing := x.Standing(u.id, u.handed, u.sheet, u.rules)
 	r := ledger.BatteryResult{Device: u.id, Days: u.fresh, State: x.Append(nil), Since: u.since, History: u.history, Standing: &standing}
 	if u.pointed {
 		r.Points = dossier.AppendPoints(nil, u.points)

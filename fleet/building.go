@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -70,17 +71,30 @@ func (b *Buildings) compute(ctx context.Context, ref devices.Ref, days []int64) 
 	change := &ledger.BuildingChange{Building: ref.ID, Days: w.changed, State: now}
 	// Readings of a day that is not over are kept, and change no result yet.
 	if w.state.Evaluated != evaluated {
-		before, _, err := b.Store.BuildingResult(ctx, ref.ID, ledger.PartKept)
-		if err != nil {
+		if change.Result, err = b.evaluate(ctx, ref.ID, in); err != nil {
 			return c, w.rows, err
 		}
-		in.Kept = before.Kept
-		if change.Result, err = building.Evaluate(in); err != nil {
+		if err := change.Pack(); err != nil {
 			return c, w.rows, err
 		}
 	}
 	c.Parts = append(c.Parts, change)
 	return c, w.rows, nil
+}
+
+// evaluate works out the result of a building with what its last run has kept. A
+// Kept that would be the same is left out.
+func (b *Buildings) evaluate(ctx context.Context, id string, in building.Input) (*building.Result, error) {
+	before, _, err := b.Store.BuildingResult(ctx, id, ledger.PartKept)
+	if err != nil {
+		return nil, err
+	}
+	in.Kept = before.Kept
+	r, err := building.Evaluate(in)
+	if err == nil && maps.EqualFunc(before.Kept, r.Kept, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+		r.Kept = nil
+	}
+	return r, err
 }
 
 // dirtyOf marks the days of the buildings that take their weather from a device.
@@ -245,7 +259,7 @@ func (p *buildingPlan) fingerprint(in *building.Input) (string, error) {
 
 // prepared tells what days are thinned by.
 func (p *buildingPlan) prepared() string {
-	return fmt.Sprintf("%s %s %s %g", building.Version, p.loc, p.weather, p.tolerance)
+	return fmt.Sprintf("%s %s %s %g", building.DayVersion, p.loc, p.weather, p.tolerance)
 }
 
 // input is the plan with the days that it is held against.

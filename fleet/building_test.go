@@ -73,6 +73,7 @@ type plant struct {
 	store   *heap
 	ledger  *ledger.Ledger
 	path    string // of the ledger
+	fleet   *fleet.Buildings
 	job     fleet.Job
 	changes int // of the last run
 	worked  int // results worked out in it
@@ -88,7 +89,7 @@ func newPlant(t *testing.T) *plant {
 	t.Cleanup(func() { _ = led.Close() })
 	p := &plant{t: t, path: path, store: &heap{readings: map[string]map[int64]telemetry.Reading{}}, ledger: led}
 	b := &fleet.Buildings{Telemetry: p.store, Sites: oneSite{}, Entries: led, Store: led, Rules: building.DefaultRules()}
-	p.job = b.Job("0 0 * * *")
+	p.fleet, p.job = b, b.Job("0 0 * * *")
 	return p
 }
 
@@ -140,7 +141,7 @@ func (p *plant) run() {
 		}
 		p.changes += len(c.Parts)
 		for _, part := range c.Parts {
-			if change, ok := part.(*ledger.BuildingChange); ok && change.Result != nil {
+			if change, ok := part.(*ledger.BuildingChange); ok && change.Evaluated() {
 				p.worked++
 			}
 		}

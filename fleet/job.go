@@ -23,7 +23,7 @@ import (
 // telemetry.ErrUnavailable they are tried again one by one.
 type Batch func(ctx context.Context, work []Work) ([]Outcome, error)
 
-// Job is one kind of computation. It has Compute, Batch or Begin.
+// Job is one kind of computation. It has Compute, Batch, Begin or Whole.
 type Job struct {
 	Name     string
 	Schedule string // five cron fields, UTC
@@ -36,6 +36,9 @@ type Job struct {
 	// Begin makes the Batch of a run over so many devices, once it is known which
 	// days are due: what it reads is not older than their marks.
 	Begin func(ctx context.Context, devices int) (Batch, error)
+	// Whole does all that there is to do, and says how many results are new. What is
+	// due it finds out by itself: it is of no devices or days.
+	Whole func(ctx context.Context) (made int, err error)
 	// Kinds are the kinds of device it concerns.
 	Kinds []devices.Kind
 	// Spread is how many days before and after a day change with it; Before and

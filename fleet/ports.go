@@ -23,10 +23,9 @@ type Runs interface {
 type Results interface {
 	// Watermark is how far the job has come; zero before its first run.
 	Watermark(ctx context.Context, job string) (ledger.Watermark, error)
-	// DirtyOf returns those of the days in [fromDay, toDay) that were marked after
-	// seq for devices of the kinds, ordered by device, and the seq to continue
-	// from.
-	DirtyOf(ctx context.Context, after int64, kinds []devices.Kind, fromDay, toDay int64) (days []ledger.DirtyDay, upTo int64, err error)
+	// DirtyOf returns days that were marked, ordered by device, the number to
+	// continue from, and whether there are more of them.
+	DirtyOf(ctx context.Context, q ledger.DirtyQuery) (days []ledger.DirtyDay, upTo int64, more bool, err error)
 	// Commit saves results and, where given, the watermark, together.
 	Commit(ctx context.Context, c ledger.Changes) error
 }

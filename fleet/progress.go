@@ -16,6 +16,10 @@ import (
 type progress struct {
 	low, seq int64
 	ended    int64 // day
+	// Of the present run: up to where it has looked, and whether it has left days
+	// that were marked before that.
+	looked int64
+	left   bool
 }
 
 // seenOf is under which name the second number is kept.
@@ -26,7 +30,7 @@ func (j *Job) progress(ctx context.Context, results Results) (p progress, err er
 	if err != nil {
 		return p, fmt.Errorf("read watermark: %w", err)
 	}
-	p = progress{low: mark.Seq, seq: mark.Seq}
+	p = progress{low: mark.Seq, seq: mark.Seq, looked: mark.Seq}
 	if !j.Ended {
 		return p, nil
 	}
@@ -41,35 +45,44 @@ func (j *Job) progress(ctx context.Context, results Results) (p progress, err er
 	return p, nil
 }
 
-// due returns the marked days that have not been worked off, and the progress
-// once they are.
-func (j *Job) due(ctx context.Context, results Results, today int64) (due []ledger.DirtyDay, next progress, err error) {
-	p, err := j.progress(ctx, results)
-	if err != nil {
-		return nil, next, err
-	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+// maxDue bounds the days that are held in memory as due.
+const maxDue = 500_000
+
+// due returns marked days that have not been worked off, of more than maxDue those
+// that were marked first, and takes the progress on to where they are. more says
+// that there are others, which are then to be asked for.
+func (j *Job) due(ctx context.Context, results Results, p *progress, today int64) (due []ledger.DirtyDay, more bool, err error) {
+	q := ledger.DirtyQuery{After: p.looked, Kinds: j.Kinds, FromDay: math.MinInt64, ToDay: math.MaxInt64, Limit: maxDue}
 	if j.Today { // no other day comes to anything
-		from, to = today-j.Spread-j.After, today+j.Spread+j.Before+1
+		q.FromDay, q.ToDay, q.Newest = today-j.Spread-j.After, today+j.Spread+j.Before+1, maxDue
 	}
-	dirty, upTo, err := results.DirtyOf(ctx, p.low, j.Kinds, from, to)
+	dirty, upTo, more, err := results.DirtyOf(ctx, q)
 	if err != nil {
-		return nil, next, fmt.Errorf("read days to compute: %w", err)
+		return nil, false, fmt.Errorf("read days to compute: %w", err)
 	}
-	next = progress{low: upTo, seq: upTo, ended: today}
+	p.looked = upTo
 	if !j.Ended {
-		return dirty, next, nil
+		p.low = upTo
+		return dirty, more, nil
 	}
+	low := upTo
 	due = dirty[:0]
 	for _, d := range dirty {
 		switch {
 		case d.Day >= today:
-			next.low = min(next.low, d.Seq-1)
+			low = min(low, d.Seq-1)
 		case d.Day >= p.ended || d.Seq > p.seq:
 			due = append(due, d)
 		}
 	}
-	return due, next, nil
+	if !p.left {
+		p.low, p.left = low, low < upTo
+	}
+	p.seq = max(p.seq, upTo)
+	if !more {
+		p.ended = today
+	}
+	return due, more, nil
 }
 
 // save keeps the progress. Of the two numbers the first may be ahead of the

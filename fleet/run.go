@@ -31,15 +31,35 @@ type pass struct {
 // moves the watermark. A device that fails is marked again, so that it is tried
 // at the next run and holds up no other. today is the day that has not ended.
 func (j *Job) runOnce(ctx context.Context, results Results, marker Marker, log *slog.Logger, today int64) (done, error) {
-	dirty, next, err := j.due(ctx, results, today)
+	if j.Whole != nil {
+		made, err := j.Whole(ctx)
+		return done{rows: made}, err
+	}
+	at, err := j.progress(ctx, results)
 	if err != nil {
 		return done{}, err
 	}
-	work := j.work(dirty, today)
 	p := pass{job: j, several: j.Batch, results: results, marker: marker, log: log}
-	if j.Begin != nil {
-		if p.several, err = j.Begin(ctx, len(work)); err != nil {
-			return done{}, fmt.Errorf("begin: %w", err)
+	for more := true; more; {
+		var due []ledger.DirtyDay
+		if due, more, err = j.due(ctx, results, &at, today); err != nil {
+			return p.done, err
+		}
+		if err := p.all(ctx, j.work(due, today)); err != nil {
+			return p.done, err
+		}
+		if err := j.save(ctx, results, at); err != nil {
+			return p.done, err
+		}
+	}
+	return p.done, p.done.err()
+}
+
+// all computes and saves the work, some devices at a time.
+func (p *pass) all(ctx context.Context, work []Work) (err error) {
+	if p.job.Begin != nil {
+		if p.several, err = p.job.Begin(ctx, len(work)); err != nil {
+			return fmt.Errorf("begin: %w", err)
 		}
 	}
 	g, inner := errgroup.WithContext(ctx)
@@ -50,13 +70,7 @@ func (j *Job) runOnce(ctx context.Context, results Results, marker Marker, log *
 		}
 		g.Go(func() error { return p.batch(inner, batch) })
 	}
-	if err := errors.Join(g.Wait(), ctx.Err()); err != nil {
-		return p.done, err
-	}
-	if err := j.save(ctx, results, next); err != nil {
-		return p.done, err
-	}
-	return p.done, p.done.err()
+	return errors.Join(g.Wait(), ctx.Err())
 }
 
 // batch computes and saves some devices. Its error ends the run.

@@ -89,9 +89,8 @@ func TestBatchWithOneThatFails(t *testing.T) {
 			if diff := cmp.Diff(want, m.saved); diff != "" {
 				t.Errorf("saved (-want +got):\n%s", diff)
 			}
-			due, _, err := j.due(t.Context(), m, 100)
-			if err != nil || len(due) != 1 || due[0].Device != "b07" {
-				t.Errorf("got %v, %v left to do, want the one that failed", due, err)
+			if due := m.left(t, &j, 100); len(due) != 1 || due[0].Device != "b07" {
+				t.Errorf("got %v left to do, want the one that failed", due)
 			}
 		})
 	}
@@ -106,8 +105,59 @@ func TestBatchWhileTheStoreIsDown(t *testing.T) {
 	if _, err := j.runOnce(t.Context(), m, m, slog.New(slog.DiscardHandler), 100); !errors.Is(err, telemetry.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
-	if due, _, err := j.due(t.Context(), m, 100); err != nil || len(due) != 2 {
-		t.Errorf("got %v, %v left to do, want both", due, err)
+	if due := m.left(t, &j, 100); len(due) != 2 {
+		t.Errorf("got %v left to do, want both", due)
+	}
+}
+
+// Days that are too many for one page are worked off page by page: each is done
+// once, progress is kept after each page, and what has not ended stays.
+func TestPagesOfDueDays(t *testing.T) {
+	const today = 20
+	for _, page := range []int{0, 1, 5, 7} {
+		m := newMemory()
+		m.page = page
+		for day := range int64(today + 1) {
+			m.mark(t, "a", day)
+			m.mark(t, "b", day)
+		}
+		counts, stop := map[string]int{}, 12
+		j := Job{
+			Name: "paged", Kinds: []devices.Kind{devices.KindBattery}, Ended: true,
+			Batch: func(_ context.Context, work []Work) ([]Outcome, error) {
+				out := make([]Outcome, len(work))
+				for k, w := range work {
+					if slices.Contains(w.Days, int64(stop)) {
+						return nil, fmt.Errorf("down: %w", telemetry.ErrUnavailable)
+					}
+					for _, day := range w.Days {
+						counts[fmt.Sprint(w.Ref.ID, day)]++
+					}
+					out[k].Rows = len(w.Days)
+				}
+				return out, nil
+			},
+		}
+		log := slog.New(slog.DiscardHandler)
+		if _, err := j.runOnce(t.Context(), m, m, log, today); !errors.Is(err, telemetry.ErrUnavailable) {
+			t.Fatalf("pages of %d: got %v, want it to stop", page, err)
+		}
+		if page > 0 && m.marks["paged"].Seq < int64(24-2*page) {
+			t.Errorf("pages of %d: got a watermark of %d, want those before the stop to be kept", page, m.marks["paged"].Seq)
+		}
+		stop = -1
+		if d, err := j.runOnce(t.Context(), m, m, log, today); err != nil || page == 0 && d.rows != 2*today {
+			t.Errorf("pages of %d: got %d days, %v", page, d.rows, err)
+		}
+		if len(counts) != 2*today || slices.Max(slices.Collect(maps.Values(counts))) > 1 && page < 2 {
+			t.Errorf("pages of %d: got %v, want every day that has ended", page, counts)
+		}
+		if left := m.left(t, &j, today); len(left) != 0 {
+			t.Errorf("pages of %d: got %v left", page, left)
+		}
+		if d, err := j.runOnce(t.Context(), m, m, log, today+1); err != nil || d.rows != 2 {
+			t.Errorf("pages of %d: a day later got %d days, %v, want the one that has ended since", page, d.rows, err)
+		}
 	}
 }
 

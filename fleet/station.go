@@ -97,13 +97,8 @@ func (j stations) compute(ctx context.Context, ref devices.Ref, days []int64) (l
 		out.Afresh = true
 	}
 	use := j.rules.Use()
-	local := localDays(calendar, days)
-	before, err := j.before(ctx, ref.ID, local)
-	if err != nil {
-		return ledger.Changes{}, 0, err
-	}
-	rows, faulty, err := j.eachDay(ctx, ref, calendar, local, func(d station.Day) {
-		if d = station.Kept(before[d.Day], d); d.Empty() {
+	rows, faulty, err := j.eachDay(ctx, ref, calendar, localDays(calendar, days), func(before, d station.Day) {
+		if d = station.Kept(before, d); d.Empty() {
 			out.Empty = append(out.Empty, d.Day)
 			return
 		}
@@ -116,22 +111,6 @@ func (j stations) compute(ctx context.Context, ref devices.Ref, days []int64) (l
 		return ledger.Changes{}, rows, err
 	}
 	return ledger.Changes{Parts: []ledger.Part{out}}, rows, nil
-}
-
-// before are the days as they are stored, by day.
-func (j stations) before(ctx context.Context, id string, days []int64) (map[int64]station.Day, error) {
-	if len(days) == 0 {
-		return nil, nil
-	}
-	stored, err := j.ledger.StationDays(ctx, id, days[0], days[len(days)-1])
-	if err != nil {
-		return nil, err
-	}
-	of := make(map[int64]station.Day, len(stored))
-	for _, d := range stored {
-		of[d.Day] = d
-	}
-	return of, nil
 }
 
 // name says by which rules days are made.
@@ -152,10 +131,10 @@ func localDays(c station.Calendar, days []int64) []int64 {
 	return slices.Compact(out)
 }
 
-// eachDay makes each local day and hands it to take. Neighbouring days are read
-// together, as many as fit in memory by the density of those before. faulty says
-// whether an event about a fault was met.
-func (j stations) eachDay(ctx context.Context, ref devices.Ref, c station.Calendar, days []int64, take func(station.Day)) (rows int, faulty bool, err error) {
+// eachDay makes each local day and hands it to take, with what is stored of it.
+// Neighbouring days are read together, as many as fit in memory by the density of
+// those before. faulty says whether an event about a fault was met.
+func (j stations) eachDay(ctx context.Context, ref devices.Ref, c station.Calendar, days []int64, take func(before, made station.Day)) (rows int, faulty bool, err error) {
 	s := span{ref: ref, fields: stationFields()}
 	for atOnce := usualDays; len(days) > 0; {
 		n := 1
@@ -173,8 +152,19 @@ func (j stations) eachDay(ctx context.Context, ref devices.Ref, c station.Calend
 			return rows, faulty, fmt.Errorf("read events of %s: %w", ref, err)
 		}
 		faulty = faulty || slices.ContainsFunc(events, isFaultReport)
+		stored, err := j.ledger.StationDays(ctx, ref.ID, days[0], days[n-1])
+		if err != nil {
+			return rows, faulty, err
+		}
 		for _, day := range days[:n] {
-			take(j.day(c, day, readings, events))
+			for len(stored) > 0 && stored[0].Day < day {
+				stored = stored[1:]
+			}
+			var before station.Day
+			if len(stored) > 0 && stored[0].Day == day {
+				before = stored[0]
+			}
+			take(before, j.day(c, day, readings, events))
 		}
 		days = days[n:]
 		perDay := int64(len(readings))*telemetry.Day/(w.To-w.From) + 1

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -262,6 +263,46 @@ func TestStationsRecomputeWhatIsTouched(t *testing.T) {
 	}
 	if visits != want {
 		t.Errorf("got %d visits after the move, want %d", visits, want)
+	}
+}
+
+// daysRead counts the stored days that are read.
+type daysRead struct {
+	StationLedger
+	days int
+}
+
+func (d *daysRead) StationDays(ctx context.Context, id string, first, last int64) ([]station.Day, error) {
+	days, err := d.StationLedger.StationDays(ctx, id, first, last)
+	d.days += len(days)
+	return days, err
+}
+
+// Of days far apart those between them are not read, and each is what it was.
+func TestStationsReadTheDaysAround(t *testing.T) {
+	c := streets(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), 2)
+	f, readings, events := simulated(t, c, 30)
+	y := newYard(t, f.Inventory())
+	y.take(readings, events)
+	y.run()
+	id, stored := f.Inventory().Stations[0].ID, &daysRead{StationLedger: y.ledger}
+	before := y.days(id)
+	y.store.readings = nil // retention has taken them: what they told stays
+	first := telemetry.DayOf(c.Start.UnixMilli())
+	job := Stations(&y.store, stored, y.places, station.DefaultRules(), "@hourly")
+	changes, _, err := job.Compute(t.Context(), devices.Ref{Kind: devices.KindStation, ID: id}, []int64{first + 2, first + 27})
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := changes.Parts[0].(ledger.StationResults).Days
+	if len(days) < 4 || stored.days > 2*usualDays {
+		t.Errorf("%d days made by reading %d of %d stored, want no more than those around", len(days), stored.days, len(before))
+	}
+	for _, d := range days {
+		k := slices.IndexFunc(before, func(b station.Day) bool { return b.Day == d.Day.Day })
+		if k < 0 || !gocmp.Equal(before[k].Slots, d.Slots) || before[k].Heard != d.Heard {
+			t.Errorf("day %d is not what it was", d.Day.Day)
+		}
 	}
 }
 

@@ -66,7 +66,8 @@ function section(title, ...content) {
 function json(spec, content) {
   const media = Object.keys(content || {})[0];
   if (!media || !content[media].schema) return null;
-  return el("pre", null, JSON.stringify(example(spec, content[media].schema), null, 2));
+  const shown = content[media].example || example(spec, content[media].schema);
+  return el("pre", null, JSON.stringify(shown, null, 2));
 }
 
 function curl(path, method, operation) {
@@ -86,10 +87,11 @@ function render(spec, path, method, operation) {
     parts.push(...section("Parameters", table(spec, rows)));
   }
   if (operation.requestBody) {
-    const schema = resolve(spec, Object.values(operation.requestBody.content)[0].schema);
+    const { schema: body, example: sample } = Object.values(operation.requestBody.content)[0];
+    const schema = resolve(spec, body);
     const required = new Set(schema.required || []);
     const rows = Object.entries(schema.properties || {}).map(([name, s]) => [name, "body", required.has(name), s]);
-    parts.push(...section("Body", table(spec, rows)));
+    parts.push(...section("Body", table(spec, rows), sample ? el("pre", null, JSON.stringify(sample, null, 2)) : null));
   }
   for (const [status, response] of Object.entries(operation.responses || {})) {
     const shown = status.startsWith("2") ? json(spec, response.content) : null;

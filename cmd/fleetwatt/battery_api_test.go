@@ -24,8 +24,9 @@ const makersSheet = `{
 // passport, which the schema takes with what its maker declares of it,
 // and its place in the lists of the fleet.
 func TestBatteryResultsOfTheDemo(t *testing.T) {
+	t.Parallel()
 	schema := passporttest.Open(t)
-	s := launch(t, 60*time.Second, "demo", "--data", t.TempDir(), "--days", "45")
+	s := launch(t, 2*time.Minute, "demo", "--data", t.TempDir(), "--days", "45")
 	s.eventually("history computed", 10*time.Minute, func() bool { return strings.Contains(s.log.String(), "goes on live") })
 	type row struct {
 		ID      string

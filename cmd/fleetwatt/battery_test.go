@@ -15,6 +15,7 @@ import (
 // Six weeks of history over MQTT, then the jobs: every battery has an assessment,
 // and it is the one that its standing has.
 func TestEveryBatteryIsAssessed(t *testing.T) {
+	t.Parallel()
 	inv, all := recorded(t)
 	data := t.TempDir()
 	s := serve(t, "--data", data)

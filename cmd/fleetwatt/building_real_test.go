@@ -167,6 +167,7 @@ func (s *server) near(what string, got, want, relative float64) {
 // The samples of eemeter, as registers and sensors over MQTT, give its numbers
 // from the API: model, coefficients, statistics, saving and its uncertainty.
 func TestBuildingEEMeter(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile(measured.File(t, "building", "eemeter", "expected_caltrack2.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +237,7 @@ func TestBuildingEEMeter(t *testing.T) {
 // against 2018, what it emitted by the hour of the British grid, what it cost at
 // half-hourly prices, and its highest hour.
 func TestBuildingCambridge(t *testing.T) {
+	t.Parallel()
 	const layout = "2006-01-02 15:04:05"
 	raw, err := os.ReadFile(measured.File(t, "building", "cambridge", "expected_b4.json"))
 	if err != nil {
@@ -351,6 +353,7 @@ func TestBuildingCambridge(t *testing.T) {
 
 // The commercial meter of nmecr, daily, through TOWT: its fit and its saving.
 func TestBuildingNmecr(t *testing.T) {
+	t.Parallel()
 	const layout = "2006-01-02 15:04:05"
 	at, use := measured.Values(t, layout, "building", "nmecr", "eload.csv")
 	days, temps := measured.Values(t, layout, "building", "nmecr", "temp.csv")

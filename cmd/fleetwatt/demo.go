@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetwatt/fleetwatt/cmd/internal/app"
+	"github.com/fleetwatt/fleetwatt/cmd/internal/client"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/simulator"
@@ -176,6 +177,13 @@ func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet,
 		return err
 	}
 	defer func() { _ = p.Close() }() // what is on its way when the demonstration ends was not acknowledged
+	c, err := client.New(a.URL(), a.AdminKey())
+	if err != nil {
+		return err
+	}
+	if err := declare(ctx, c, inv.Batteries); err != nil {
+		return err
+	}
 	if d.origin.Live.IsZero() {
 		if err := p.Backfill(ctx, fleet, time.Now().UTC().Truncate(historyStep)); err != nil {
 			return err

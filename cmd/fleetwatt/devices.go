@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -151,8 +150,7 @@ func deviceDetails(cmd *cobra.Command, c *client.Client, ref devices.Ref) (detai
 	}
 	// A store that is away keeps nobody from seeing the rest.
 	_, err = c.Call(cmd.Context(), http.MethodGet, devicePath(ref)+"/latest", nil, nil, &latest)
-	var refused *client.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable {
+	if refusedWith(err, http.StatusServiceUnavailable) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "newest values:", err)
 		err = nil
 	}

@@ -18,6 +18,7 @@ import (
 )
 
 func TestExportCommand(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	c := s.client("gw")
 	const begin, n = 1767225600000, 3000
@@ -74,6 +75,7 @@ func TestExportCommand(t *testing.T) {
 
 // Half a file never has the name of a whole one.
 func TestExportThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter)
@@ -104,6 +106,7 @@ func TestExportThatBreaksOff(t *testing.T) {
 
 // Whoever breaks an export off is not told that all is well.
 func TestInterruptedExport(t *testing.T) {
+	t.Parallel()
 	asked, hold := make(chan struct{}), make(chan struct{})
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "device,ts\n")
@@ -135,6 +138,7 @@ func TestInterruptedExport(t *testing.T) {
 
 // What is no file is not replaced by one, and a link stays a link.
 func TestExportOntoWhatIsThere(t *testing.T) {
+	t.Parallel()
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Trailer", "X-Row-Count")
 		_, _ = io.WriteString(w, "device,ts\n")
@@ -186,6 +190,7 @@ func TestExportOntoWhatIsThere(t *testing.T) {
 
 // A call that never reached an export does not speak of one.
 func TestExportThatDidNotBegin(t *testing.T) {
+	t.Parallel()
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	url := front.URL
 	for _, want := range []string{"does not accept the key", "nothing listens"} {

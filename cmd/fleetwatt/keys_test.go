@@ -51,6 +51,7 @@ func (s *server) expect(want int, what, key, path string) {
 // The life of a key by the command line, against the real server: what it opens,
 // to the owner's own; that it ends; that no log has it.
 func TestKeysCommands(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--log-level", "debug", "--http-rate", "1", "--http-burst", "20")
 	for _, o := range []string{"acme", "bolt"} {
 		s.call(http.StatusCreated, http.MethodPost, "/api/v1/owners", `{"id":"`+o+`","name":"`+o+`"}`)
@@ -168,6 +169,7 @@ func provider(t *testing.T) (url string, sign func(claims map[string]any) string
 
 // Tokens of an identity provider open what their claims say, and nothing else.
 func TestServeWithAnIssuer(t *testing.T) {
+	t.Parallel()
 	url, sign := provider(t)
 	s := serve(t, "--log-level", "debug", "--oidc-issuer", url, "--oidc-audience", "fleetwatt")
 	for _, o := range []string{"acme", "bolt"} {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // sites name their time zone; a container may have no data of its own
 
@@ -19,7 +20,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main with its surroundings passed in; it returns the exit code.
-func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal ends in order; from then on a second one ends at once.
@@ -34,8 +35,10 @@ func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(serveCommand(), demoCommand(), simulateCommand(), replayCommand(),
-		quarantineCommand(), devicesCommand(), keysCommand(), exportCommand(), configCommand(), versionCommand())
+		quarantineCommand(), devicesCommand(), registryCommand(), keysCommand(), exportCommand(), configCommand(), versionCommand())
+	guide(root)
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
@@ -44,6 +47,35 @@ func run(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "fleetwatt:", err)
 	return 1
+}
+
+// guide makes cmd and its subcommands say, where they are misused, how they are
+// used.
+func guide(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		guide(sub)
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w (%s --help lists the flags)", err, cmd.CommandPath())
+	})
+	check := cmd.Args
+	if check == nil {
+		return
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		switch {
+		case err == nil:
+			return nil
+		case !cmd.HasSubCommands():
+			return fmt.Errorf("%w (usage: %s)", err, cmd.UseLine())
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return fmt.Errorf("%w (did you mean %s?)", err, strings.Join(near, " or "))
+		}
+		return fmt.Errorf("%w (%s --help lists the commands)", err, cmd.CommandPath())
+	}
 }
 
 // errInterrupted ends a command that was asked to stop; that is no failure.

@@ -17,7 +17,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/fleetwatt/fleetwatt/ingest/servertest"
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
 )
 
 // TestMain lets the test binary stand for fleetwatt itself, so that the tests
@@ -53,7 +53,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, "FLEETWATT_TEST_IS_PROGRAM=1")
+	// A race that is found, where it is looked for, ends the program.
+	cmd.Env = append(cmd.Env, "FLEETWATT_TEST_IS_PROGRAM=1", "GORACE=halt_on_error=1 atexit_sleep_ms=20")
 	return cmd
 }
 
@@ -95,19 +96,22 @@ func (l *lockedBuffer) reset() {
 // it is ready. Later arguments win.
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
-	return launch(t, 30*time.Second, append([]string{"serve", "--data", t.TempDir(), "--mqtt-anonymous"}, args...)...)
+	return launch(t, time.Minute, append([]string{"serve", "--data", t.TempDir(), "--mqtt-anonymous"}, args...)...)
 }
 
 func launch(t *testing.T, patience time.Duration, args ...string) *server {
 	t.Helper()
 	s := &server{
 		t:    t,
-		url:  fmt.Sprintf("http://127.0.0.1:%d", servertest.FreePort(t)),
-		mqtt: fmt.Sprintf("127.0.0.1:%d", servertest.FreePort(t)),
+		url:  fmt.Sprintf("http://127.0.0.1:%d", processtest.FreePort(t)),
+		mqtt: fmt.Sprintf("127.0.0.1:%d", processtest.FreePort(t)),
 	}
 	s.args = append([]string{args[0], "--admin-key", adminKey, "--mqtt-listen", s.mqtt, "--http-listen", strings.TrimPrefix(s.url, "http://")}, args[1:]...)
 	t.Cleanup(func() {
 		s.kill()
+		if strings.Contains(s.log.String(), "DATA RACE") {
+			t.Error("a data race in the server")
+		}
 		if t.Failed() {
 			t.Logf("server log:\n%s", s.log.String())
 		}
@@ -246,8 +250,8 @@ func (s *server) client(id string) paho.Client {
 
 func mqttClient(t *testing.T, broker, id string) paho.Client {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(broker).SetClientID(id).SetConnectTimeout(10 * time.Second))
-	if token := c.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(broker).SetClientID(id).SetConnectTimeout(time.Minute))
+	if token := c.Connect(); !token.WaitTimeout(time.Minute) || token.Error() != nil {
 		t.Fatalf("connect to %s: %v", broker, token.Error())
 	}
 	t.Cleanup(func() { c.Disconnect(0) })
@@ -258,7 +262,7 @@ func mqttClient(t *testing.T, broker, id string) paho.Client {
 func send(t *testing.T, c paho.Client, topic string, payload []byte) {
 	t.Helper()
 	token := c.Publish(topic, 1, false, payload)
-	if !token.WaitTimeout(30*time.Second) || token.Error() != nil {
+	if !token.WaitTimeout(time.Minute) || token.Error() != nil {
 		t.Fatalf("publish to %s: not acknowledged: %v", topic, token.Error())
 	}
 }

@@ -95,6 +95,7 @@ func (s *server) rate(inv simulator.Inventory) {
 // The same stream shuffled, doubled and half of it late gives the same bytes as
 // the clean one.
 func TestMessyInputSameResults(t *testing.T) {
+	t.Parallel()
 	inv, all := recorded(t)
 
 	clean := serve(t)

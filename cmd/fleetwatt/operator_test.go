@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fleetwatt/fleetwatt/ingest/servertest"
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
 )
 
 // operate runs an operator's command against the server to a good end.
@@ -53,6 +53,7 @@ func wants(t *testing.T, what, text string, words ...string) {
 }
 
 func TestQuarantineCommands(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	c := s.client("gw")
 	binary := "\xff\xfe\x00binary"
@@ -128,7 +129,8 @@ func TestQuarantineCommands(t *testing.T) {
 }
 
 func TestOperatorIsToldWhatToDo(t *testing.T) {
-	nobody := fmt.Sprintf("http://127.0.0.1:%d", servertest.FreePort(t))
+	t.Parallel()
+	nobody := fmt.Sprintf("http://127.0.0.1:%d", processtest.FreePort(t))
 	_, errs, code := program(t, "quarantine", "list", "--server", nobody, "--api-key", adminKey)
 	if code != 1 {
 		t.Errorf("nobody there: got exit code %d", code)

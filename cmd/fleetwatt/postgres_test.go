@@ -86,6 +86,7 @@ func (e *editor) do(method, path, body string) int {
 // 503 with a problem and nothing is acknowledged; afterwards both go on by
 // themselves; and no change is there by half.
 func TestKilledPostgreSQL(t *testing.T) {
+	t.Parallel()
 	const base, kills = 1767225600000, 3
 	db := pgtest.Start(t)
 	s := serve(t, "--database", db.Database())
@@ -111,7 +112,7 @@ func TestKilledPostgreSQL(t *testing.T) {
 		s.eventually("changes to be made", time.Minute, func() bool { return answered() > before+20 })
 		s.eventually("readings to be acknowledged", time.Minute, func() bool { return st.acked() > 1000*(round+1) })
 		db.Kill()
-		s.eventually("the API to say so", 30*time.Second, func() bool {
+		s.eventually("the API to say so", time.Minute, func() bool {
 			return editors[0].do(http.MethodGet, "/api/v1/batteries?limit=1", "") == http.StatusServiceUnavailable
 		})
 		s.eventually("nothing acknowledged for a second", time.Minute, st.stalls(time.Second))
@@ -119,7 +120,7 @@ func TestKilledPostgreSQL(t *testing.T) {
 			t.Errorf("the health endpoint says %q, want it to tell of the database", why)
 		}
 		db.Restart()
-		s.eventually("ready again", 30*time.Second, func() bool { return s.unready() == "" })
+		s.eventually("ready again", time.Minute, func() bool { return s.unready() == "" })
 	}
 	more := st.acked()
 	s.eventually("readings to be acknowledged again", time.Minute, func() bool { return st.acked() > more+1000 })
@@ -192,6 +193,7 @@ func (s *server) wantWhole(e *editor) {
 // Two servers on one PostgreSQL: what is registered at one is known to the
 // other, and whoever loses a credential at one is thrown out at the other.
 func TestTwoReplicas(t *testing.T) {
+	t.Parallel()
 	where, influxd := pgtest.Start(t).Database(), servertest.StartInfluxd(t)
 	shared := []string{"--database", where, "--mqtt-anonymous=false", "--influx-url", influxd.URL, "--influx-bucket", "telemetry"}
 	one, other := serve(t, shared...), serve(t, shared...)
@@ -208,7 +210,7 @@ func TestTwoReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lost chan struct{}
-	other.eventually("the credential to be known to the other", 20*time.Second, func() (in bool) {
+	other.eventually("the credential to be known to the other", time.Minute, func() (in bool) {
 		var err error
 		lost, err = other.signIn("s", given.Secret)
 		return err == nil

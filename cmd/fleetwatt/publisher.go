@@ -30,6 +30,10 @@ func (t *target) bind(cmd *cobra.Command) {
 
 func (t *target) credentials(devices.Ref) (user, password string) { return t.username, t.password }
 
+func (t *target) unreached(err error) error {
+	return fmt.Errorf("connect to %s: %w (does the broker run? --broker names another)", t.broker, err)
+}
+
 // complete takes from the environment and the file the flags that were not
 // given.
 func (t *target) complete(cmd *cobra.Command) error {

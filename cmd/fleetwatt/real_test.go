@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices/measured"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/passporttest"
 	"github.com/fleetwatt/fleetwatt/ingest/servertest"
 )
 
@@ -32,6 +33,7 @@ func withMosquittoAndInflux(t *testing.T) (*server, string) {
 // NASA's B0005, 168 discharges over MQTT at QoS 1: the capacity of every cycle
 // is the published one, whatever stands in for broker and store.
 func TestNASA(t *testing.T) {
+	t.Parallel()
 	stacks := []struct {
 		name  string
 		start func(t *testing.T) (s *server, broker string)
@@ -79,6 +81,7 @@ func TestNASA(t *testing.T) {
 // Cambridge's building b4 in 2018, hourly consumption into a register: the days
 // add up to the year, asked of the readings and of the roll-ups.
 func TestCambridge(t *testing.T) {
+	t.Parallel()
 	file := measured.File(t, "building", "cambridge", "b4_electricity_2018.csv")
 	s := serve(t)
 	if out, errs, code := program(t, "replay", "--broker", "tcp://"+s.mqtt, "--mapping", example("cambridge-b4.yaml"), file); code != 0 {
@@ -126,7 +129,8 @@ func TestCambridge(t *testing.T) {
 // The demonstration comes up by itself: 60 batteries, each with 90 days of
 // telemetry, a capacity and a state of health, and all of it came over MQTT.
 func TestDemo(t *testing.T) {
-	s := launch(t, 60*time.Second, "demo", "--data", t.TempDir(), "--days", "90")
+	t.Parallel()
+	s := launch(t, 2*time.Minute, "demo", "--data", t.TempDir(), "--days", "90")
 	s.eventually("history computed", 10*time.Minute, func() bool { return strings.Contains(s.log.String(), "goes on live") })
 
 	type item struct {
@@ -160,23 +164,48 @@ func TestDemo(t *testing.T) {
 		t.Errorf("got accounting %+v, want at least %d stored and none in quarantine", a, 90*96*66)
 	}
 	live := s.accounting().Received
-	s.eventually("live readings", 30*time.Second, func() bool { return s.accounting().Received > live+66 })
+	s.eventually("live readings", time.Minute, func() bool { return s.accounting().Received > live+66 })
 	for _, line := range strings.Split(s.log.String(), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "curl ") {
 			s.checkCurl(line)
 		}
 	}
+	s.checkPassports(60) // last, because it skips where the schema is missing
 	s.stop()
+}
+
+// checkPassports fetches the passport of every battery and holds the documents to
+// the schema of the model.
+func (s *server) checkPassports(want int) {
+	s.t.Helper()
+	schema := passporttest.Open(s.t)
+	valid := 0
+	for _, b := range get[struct{ Items []struct{ ID string } }](s, "/api/v1/batteries?fields=id&limit=1000").Items {
+		p := get[struct {
+			Complete bool
+			Document any
+			Missing  []any
+		}](s, "/api/v1/batteries/"+b.ID+"/passport")
+		if wrong := schema.Check(p.Document); len(wrong) > 0 || !p.Complete {
+			s.t.Errorf("%s: passport complete %t: %v, missing %v", b.ID, p.Complete, wrong, p.Missing)
+			continue
+		}
+		valid++
+	}
+	if valid != want {
+		s.t.Errorf("%d passports pass the schema, want %d", valid, want)
+	}
 }
 
 // Started again, the demonstration goes on with the same fleet: its registers do
 // not jump, and its history is not published again.
 func TestDemoStartsAgain(t *testing.T) {
+	t.Parallel()
 	live := func(s *server) {
 		s.eventually("live", 2*time.Minute, func() bool { return strings.Contains(s.log.String(), "goes on live") })
-		s.eventually("two readings of each device", 30*time.Second, func() bool { return s.accounting().Stored > 132 })
+		s.eventually("two readings of each device", time.Minute, func() bool { return s.accounting().Stored > 132 })
 	}
-	s := launch(t, 60*time.Second, "demo", "--data", t.TempDir(), "--days", "2")
+	s := launch(t, 2*time.Minute, "demo", "--data", t.TempDir(), "--days", "2")
 	live(s)
 	history := s.accounting().Received
 	s.stop()

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fleetwatt/fleetwatt/cmd/internal/client"
 	"github.com/fleetwatt/fleetwatt/simulator"
 )
 
@@ -45,13 +43,21 @@ func (r *registrar) register(ctx context.Context, inv simulator.Inventory) error
 	for _, b := range inv.Buildings {
 		all = append(all, item{"buildings", b})
 	}
-	client := &http.Client{Timeout: 30 * time.Second}
+	c, err := client.New(r.api, r.key)
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	c.Named("--api", "--admin-key")
 	for _, it := range all {
-		if err := r.post(ctx, client, it); err != nil {
+		body, err := it.body()
+		if err == nil {
+			_, err = c.Call(ctx, http.MethodPost, "/"+it.collection, nil, body, nil)
+		}
+		if err != nil && !refusedWith(err, http.StatusConflict) { // there already
 			return fmt.Errorf("register %s: %w", it.collection, err)
 		}
 	}
-	return nil
+	return declare(ctx, c, inv.Batteries)
 }
 
 // item is one entry of a collection of the API.
@@ -61,42 +67,14 @@ type item struct {
 }
 
 // body is the item without what the server sets itself.
-func (it item) body() ([]byte, error) {
+func (it item) body() (map[string]any, error) {
 	b, err := json.Marshal(it.value)
 	if err != nil {
 		return nil, err
 	}
 	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, err
-	}
+	err = json.Unmarshal(b, &m)
 	delete(m, "created_at")
 	delete(m, "updated_at")
-	return json.Marshal(m)
-}
-
-func (r *registrar) post(ctx context.Context, client *http.Client, it item) error {
-	body, err := it.body()
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.api+"/api/v1/"+it.collection, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+r.key)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 4096))
-	if err != nil {
-		return err
-	}
-	if res.StatusCode/100 == 2 || res.StatusCode == http.StatusConflict { // there already
-		return nil
-	}
-	return fmt.Errorf("%s: %s", res.Status, answer)
+	return m, err
 }

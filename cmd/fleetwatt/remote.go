@@ -67,6 +67,12 @@ func (r *remote) adminKey() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
+// refusedWith tells whether err is the server's no with the status.
+func refusedWith(err error, status int) bool {
+	var refused *client.Error
+	return errors.As(err, &refused) && refused.Status == status
+}
+
 // page is a list as the API answers it.
 type page[T any] struct {
 	Items []T `json:"items"`

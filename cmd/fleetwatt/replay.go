@@ -53,7 +53,7 @@ func replayCommand() *cobra.Command {
 			}
 			defer func() { _ = p.Close() }() // everything was flushed, or an error is told already
 			if err := p.Connect(cmd.Context()); err != nil {
-				return fmt.Errorf("connect to %s: %w", to.broker, err)
+				return to.unreached(err)
 			}
 			for _, file := range files {
 				if err := replayFile(cmd, m, schema, file, p); err != nil {

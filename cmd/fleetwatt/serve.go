@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime/debug"
 
@@ -35,7 +36,10 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 	if errors.Is(err, config.ErrUnread) {
 		return err
 	}
-	return errors.Join(err, s.Validate())
+	if err := errors.Join(err, s.Validate()); err != nil {
+		return fmt.Errorf("%w\n(fleetwatt serve --help says what each setting is)", err)
+	}
+	return nil
 }
 
 func serveCommand() *cobra.Command {

@@ -109,7 +109,7 @@ func (s *simulation) publish(ctx context.Context, g *generate.Generator, t *take
 	defer func() { _ = p.Close() }() // everything wanted was flushed, or the user broke off
 	// One device tells whether the broker is there; the others may come later.
 	if err := p.Connect(ctx, refs[:min(1, len(refs))]...); err != nil {
-		return fmt.Errorf("connect to %s: %w", s.to.broker, eachOnce(err))
+		return s.to.unreached(eachOnce(err))
 	}
 	told.open.Store(true)
 	t.fleet = p

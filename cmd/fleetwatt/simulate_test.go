@@ -16,6 +16,7 @@ import (
 
 // Twice the same seed gives the same bytes, of messages and of truth.
 func TestSimulateTwiceSameBytes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, seed string) (messages, truth string) {
 		out, truths := filepath.Join(dir, name), filepath.Join(dir, name+".csv")
@@ -48,6 +49,7 @@ func TestSimulateTwiceSameBytes(t *testing.T) {
 }
 
 func TestSimulateRefusesNonsense(t *testing.T) {
+	t.Parallel()
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	if err := os.WriteFile(bad, []byte("name: x\nbateries: 3\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,6 +80,7 @@ func TestSimulateRefusesNonsense(t *testing.T) {
 // A fleet with every fault publishes to a server that is killed again and again:
 // the ledger of what was acknowledged and the store agree exactly.
 func TestFaultyFleetAgainstAKilledServer(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	ledger := filepath.Join(t.TempDir(), "acknowledged")
 	cmd := command(t, "simulate", "--scenario", "faulty", "--seed", "3", "--start", "2026-02-01T00:00:00Z", "--days", "4",
@@ -197,6 +200,7 @@ func TestReadSecretsOfBulk(t *testing.T) {
 
 // Many connections that find the same say it once.
 func TestSimulateWithoutBroker(t *testing.T) {
+	t.Parallel()
 	_, errs, code := program(t, "simulate", "--days", "1", "--connections", "16", "--broker", "tcp://127.0.0.1:1")
 	if n := strings.Count(errs, "refused"); code != 1 || n != 1 {
 		t.Errorf("got exit code %d and %d times the same:\n%s", code, n, errs)

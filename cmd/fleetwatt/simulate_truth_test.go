@@ -14,6 +14,7 @@ import (
 
 // The truth as Parquet says what it says as CSV.
 func TestTruthAsParquet(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name string) string {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,7 @@ func minor(t *testing.T, text string) int64 {
 // the cent, a sum over the events and readings that the simulator sent. A station
 // and a battery are sold within the month.
 func TestStatementsEqualTheRawEvents(t *testing.T) {
+	t.Parallel()
 	end := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	month := time.Date(end.Year(), end.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -1, 0)
 	stop := month.AddDate(0, 1, 2)
@@ -217,6 +219,12 @@ func TestStatementsEqualTheRawEvents(t *testing.T) {
 	}
 	t.Logf("%d owners, %d swaps sent, %d events behind the lines: %d lines equal to the cent, %d.%02d EUR in all before shares of %d.%02d",
 		len(answers), len(source.swaps), events, len(want), total/100, total%100, -paid/100, -paid%100)
+	s.runJob("statements")
+	for owner, asked := range answers {
+		if kept := get[statementAnswer](s, "/api/v1/owners/"+owner+"/statements/"+month.Format("2006-01")); !reflect.DeepEqual(kept, asked) {
+			t.Errorf("%s: the job keeps %+v, made on request it is %+v", owner, kept, asked)
+		}
+	}
 	s.checkClosing(inv.Owners[1].ID, inv.Stations[1].ID, month)
 }
 

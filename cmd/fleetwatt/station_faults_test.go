@@ -78,6 +78,7 @@ type tolerance struct {
 // three weeks without: no result of a station moves by more than is stated here,
 // or it says that the data is insufficient.
 func TestStationsWithFaults(t *testing.T) {
+	t.Parallel()
 	exact := tolerance{}
 	tests := []struct {
 		name   string

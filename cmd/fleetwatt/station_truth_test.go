@@ -111,6 +111,7 @@ type rowsOf[T any] struct {
 // simulator. FLEETWATT_CITY_STATIONS=50 and FLEETWATT_CITY_DAYS=365 are the city
 // scenario in full.
 func TestStationsOverMQTTAgainstTruth(t *testing.T) {
+	t.Parallel()
 	stations, days := number(t, "FLEETWATT_CITY_STATIONS", 4), number(t, "FLEETWATT_CITY_DAYS", 70)
 	end := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -2)
 	fleet, err := simulator.New(cityOf(stations, end.AddDate(0, 0, -days)))

@@ -20,6 +20,7 @@ import (
 // the store has are the same. With FLEETWATT_STRESS these are the 10,000 of the
 // scenario for so many seconds, which make bench-stress runs for a minute.
 func TestStress(t *testing.T) {
+	t.Parallel()
 	seconds, fleet, size := 2, []string{"--stations", "10", "--batteries", "180", "--buildings", "10"}, 200
 	if full, err := strconv.Atoi(os.Getenv("FLEETWATT_STRESS")); err == nil {
 		seconds, fleet, size = full, nil, 10_000

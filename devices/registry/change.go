@@ -33,6 +33,7 @@ func (r *Registry) change(ctx context.Context, write func(*change) error) error 
 		return err
 	}
 	defer r.writing.give()
+	defer r.follow.steps.Add(1)
 	var done *change
 	err := r.db.Update(ctx, func(tx *sql.Tx) error {
 		c, err := r.begin(ctx, tx)

@@ -26,7 +26,24 @@ const (
 type state struct{ revision, mark int64 }
 
 // follow is up to which change the directory is in step.
-type follow struct{ seen atomic.Pointer[state] }
+type follow struct {
+	seen   atomic.Pointer[state]
+	steps  atomic.Int64
+	looked atomic.Pointer[time.Time] // when Follow last found it in step; nil: never
+}
+
+// Step is a number that has grown when a method that changes something returns,
+// however it ended, and within half a second after a change of another process. As
+// long as it is the same, so is what was read while it was. inStep is false where
+// changes of other processes are not followed at present, so that it says nothing.
+func (r *Registry) Step() (step int64, inStep bool) {
+	inStep = !r.db.Shared()
+	if at := r.follow.looked.Load(); at != nil && !inStep { // before the number, which grows first
+		ago := r.opts.Now().Sub(*at)
+		inStep = ago >= 0 && ago <= 2*followEvery
+	}
+	return r.follow.steps.Load(), inStep
+}
 
 // own takes note of a change of this process, under the registry's lock. One
 // that others came before is left to the next look, which takes in all of them.
@@ -97,6 +114,12 @@ func (r *Registry) Follow(ctx context.Context, left func(devices.Ref)) error {
 // catchUp takes in the changes since the last look and returns the devices that
 // lost something they could sign in with.
 func (r *Registry) catchUp(ctx context.Context) (left []devices.Ref, err error) {
+	at := r.opts.Now()
+	defer func() {
+		if err == nil {
+			r.follow.looked.Store(&at)
+		}
+	}()
 	latest, err := lastState(ctx, r.db.Read)
 	if err != nil {
 		return nil, fmt.Errorf("follow registry: %w", err)
@@ -155,6 +178,7 @@ func (r *Registry) takeIn(ctx context.Context) (left []devices.Ref, err error) {
 	} else {
 		left = r.dir.replace(states)
 	}
+	r.follow.steps.Add(1)
 	r.follow.seen.Store(&latest)
 	return left, nil
 }

@@ -18,6 +18,7 @@ type Statement struct {
 	Provisional bool             `json:"provisional"` // the month is not over
 	Gaps        []Gap            `json:"gaps"`
 	Output      map[string]Deeds `json:"output"` // by asset
+	Savings     []Saving         `json:"savings"`
 	// Corrections are what closed months would have said, had all been known then
 	// that is known now, less what they said.
 	Corrections []Correction `json:"corrections"`

@@ -45,9 +45,9 @@ func ReadSwap(station, id string, at int64, data []byte) Swap {
 
 // Gap is something that should be in a statement and is not, and why.
 type Gap struct {
-	Code  string `json:"code"` // no_price, no_energy, no_meter
+	Code  string `json:"code"` // no_price, no_energy, no_meter, no_saving
 	Asset string `json:"asset"`
-	Count int64  `json:"count"` // swaps, or days
+	Count int64  `json:"count"` // swaps, days, or savings
 	Text  string `json:"text"`
 }
 
@@ -56,6 +56,7 @@ const (
 	NoPrice  = "no_price"
 	NoEnergy = "no_energy"
 	NoMeter  = "no_meter"
+	NoSaving = "no_saving"
 )
 
 // Booked collects the events of a month, and what is missing among them.

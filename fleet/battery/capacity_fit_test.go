@@ -97,6 +97,17 @@ func TestFitCapacityInsufficient(t *testing.T) {
 	}
 }
 
+// scipy 1.17.1: odr.ODR of the model b·x, with the same errors in x and y.
+func TestDemingMatchesScipy(t *testing.T) {
+	b, _, ok := deming([]pair{
+		{0.45, 45.6, 0.01, 0.3, 1}, {0.6, 59.9, 0.005, 0.5, 1}, {0.7, 70.7, 0.02, 0.2, 1},
+		{0.82, 81.1, 0.01, 0.6, 1}, {0.95, 95.8, 0.004, 0.4, 1},
+	})
+	if want := 100.48277407915148; !ok || math.Abs(b/want-1) > 1e-7 {
+		t.Errorf("got %.12g, want %.12g", b, want)
+	}
+}
+
 func TestDemingExact(t *testing.T) {
 	b, se, ok := deming([]pair{{0.5, 5, 0.01, 0.1, 1}, {0.8, 8, 0.02, 0.1, 0.3}})
 	if !ok || math.Abs(b-10) > 1e-6 || se <= 0 {

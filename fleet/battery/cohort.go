@@ -2,12 +2,13 @@ package battery
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 )
 
-// CohortVersion names the rules of Cohorts and Outliers.
+// CohortVersion names the rules of CohortTable and Outliers.
 const CohortVersion = "cohort/2"
 
 // Member is a battery's state of health at one age.
@@ -32,36 +33,64 @@ type CohortCell struct {
 // monthDays is a twelfth of a Julian year.
 const monthDays = 30.4375
 
+// cohort is a month of commissioning, counted from year 0, and an age in months.
 type cohort struct {
-	month string
-	age   int
+	month, age int
 }
+
+func (c cohort) name() string { return fmt.Sprintf("%04d-%02d", c.month/12, c.month%12+1) }
 
 func (m Member) cohort() cohort {
-	return cohort{m.Commissioned.UTC().Format("2006-01"), int(m.AgeDays / monthDays)}
+	at := m.Commissioned.UTC()
+	return cohort{at.Year()*12 + int(at.Month()) - 1, int(m.AgeDays / monthDays)}
 }
 
-// Cohorts tabulates state of health by commissioning month and age, as retention
-// tables do customers, ascending by both. A battery with several points at one
-// age counts once, with their mean.
-func Cohorts(members []Member) []CohortCell {
-	type key struct {
-		cohort
-		id string
+// CohortTable tabulates state of health by commissioning month and age, as
+// retention tables do customers. It holds four bytes for each battery and month of
+// its age.
+type CohortTable struct {
+	cells map[cohort][]float32
+	// What is being added up: the points of one battery at one age.
+	id   string
+	at   cohort
+	sum  float64
+	many int
+}
+
+// Add adds a point. Those of a battery come one after another, ascending by age.
+// Where it has several at one age it counts once, with their mean.
+func (t *CohortTable) Add(m Member) {
+	if at := m.cohort(); m.ID != t.id || at != t.at {
+		t.close()
+		t.id, t.at = m.ID, at
 	}
-	points := map[key][]float64{}
-	for _, m := range members {
-		k := key{m.cohort(), m.ID}
-		points[k] = append(points[k], m.SoHPct)
+	t.sum += m.SoHPct
+	t.many++
+}
+
+func (t *CohortTable) close() {
+	if t.many == 0 {
+		return
 	}
-	cells := map[cohort][]float64{}
-	for k, v := range points {
-		cells[k.cohort] = append(cells[k.cohort], sum(v)/float64(len(v)))
+	if t.cells == nil {
+		t.cells = map[cohort][]float32{}
 	}
-	out := []CohortCell{}
-	for c, v := range cells {
+	t.cells[t.at] = append(t.cells[t.at], float32(t.sum/float64(t.many)))
+	t.sum, t.many = 0, 0
+}
+
+// Cells are the cells of what was added, ascending by month, then age.
+func (t *CohortTable) Cells() []CohortCell {
+	t.close()
+	out := make([]CohortCell, 0, len(t.cells))
+	var v []float64
+	for c, cell := range t.cells {
+		v = v[:0]
+		for _, soh := range cell {
+			v = append(v, float64(soh))
+		}
 		slices.Sort(v)
-		out = append(out, CohortCell{c.month, c.age, len(v), quantile(v, 0.5), quantile(v, 0.1), quantile(v, 0.9)})
+		out = append(out, CohortCell{c.name(), c.age, len(v), quantile(v, 0.5), quantile(v, 0.1), quantile(v, 0.9)})
 	}
 	slices.SortFunc(out, func(a, b CohortCell) int {
 		return cmp.Or(cmp.Compare(a.Month, b.Month), cmp.Compare(a.AgeMonths, b.AgeMonths))
@@ -108,7 +137,7 @@ func Outliers(members []Member) []Outlier {
 		sd := max(leastSpread, spread(v, mid))
 		for _, m := range group {
 			if z := (m.SoHPct - mid) / sd; math.Abs(z) > beyond {
-				out = append(out, Outlier{m.ID, c.month, c.age, m.SoHPct, mid, z})
+				out = append(out, Outlier{m.ID, c.name(), c.age, m.SoHPct, mid, z})
 			}
 		}
 	}

@@ -90,7 +90,11 @@ func TestCohortsAndOutliers(t *testing.T) {
 		{"2025-03", 13, 21, 96, 95, 97},
 		{"2026-01", 3, 1, 99, 99, 99},
 	}
-	if diff := cmp.Diff(want, Cohorts(members)); diff != "" {
+	var table CohortTable
+	for _, m := range members {
+		table.Add(m)
+	}
+	if diff := cmp.Diff(want, table.Cells()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	out := Outliers(members)

@@ -41,10 +41,7 @@ const fullDischargeLasts = 60 * 24 * 3600 * 1000
 // the newest ten SoCWindows. A DischargeToRest says nothing of the capacity but
 // a lower bound, and is not used. ratedAh is 0 where it is not known.
 func Assess(measured []Capacity, ratedAh float64) Health {
-	h := Health{Status: HealthInsufficient, Version: Version}
-	if ratedAh > 0 {
-		h.RatedCapacityAh = &ratedAh
-	}
+	h := Health{Version: Version}
 	full, windows := newest(measured, FullDischarge, 1), newest(measured, SoCWindow, windowsPerEstimate)
 	if len(full) > 0 && len(windows) > 0 && windows[0].To-full[0].To > fullDischargeLasts {
 		full = nil
@@ -54,9 +51,19 @@ func Assess(measured []Capacity, ratedAh float64) Health {
 	case h.use(windows):
 	case len(newest(measured, DischargeToRest, 1)) > 0:
 		h.Reason = "cutoff_voltage_v is not set, so it is not known which discharges were full"
-		return h
 	default:
 		h.Reason = "no discharge from full to the cut-off voltage, and no charge or discharge over 40 % of the range, was seen whole"
+	}
+	return h.Rated(ratedAh)
+}
+
+// Rated compares the capacity with a rating; 0: not known.
+func (h Health) Rated(ratedAh float64) Health {
+	h.Status, h.RatedCapacityAh, h.SoHPct = HealthInsufficient, nil, nil
+	if ratedAh > 0 {
+		h.RatedCapacityAh = &ratedAh
+	}
+	if h.CapacityAh == nil {
 		return h
 	}
 	if ratedAh <= 0 {
@@ -64,8 +71,7 @@ func Assess(measured []Capacity, ratedAh float64) Health {
 		return h
 	}
 	soh := *h.CapacityAh / ratedAh * 100
-	h.SoHPct = &soh
-	h.Status = HealthOK
+	h.Status, h.Reason, h.SoHPct = HealthOK, "", &soh
 	return h
 }
 

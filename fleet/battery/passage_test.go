@@ -45,3 +45,23 @@ func TestPassageOfAnUncertainDistance(t *testing.T) {
 		}
 	}
 }
+
+// The inverse Gaussian distribution, from narrow to wide, against scipy 1.17.1:
+// stats.invgauss.ppf(q, σ²/(μw), scale=w²/σ²).
+func TestPassageMatchesScipy(t *testing.T) {
+	for _, c := range []struct {
+		distance, drift, sigma float64
+		want                   [3]float64
+	}{
+		{0.1, 0.002, 0.0001, [3]float64{49.4205966294, 49.998750037, 50.5836671048}},
+		{0.2, 0.001, 0.002, [3]float64{157.110202243, 198.022993612, 249.633446122}},
+		{0.05, 0.0004, 0.02, [3]float64{1.5923501874, 12.3086804272, 503.405902051}},
+	} {
+		p := passage{distance: c.distance, drift: c.drift, sigma: c.sigma}
+		for k, q := range []float64{0.05, 0.5, 0.95} {
+			if got := p.quantile(q); math.Abs(got/c.want[k]-1) > 1e-9 {
+				t.Errorf("%+v: got a quantile %v of %.12g, want %.12g", p, q, got, c.want[k])
+			}
+		}
+	}
+}

@@ -18,6 +18,11 @@ import (
 // version is worked out anew.
 const Version = "building/2"
 
+// DayVersion names the rules that days are thinned by. Days of another are read
+// anew from the telemetry, years of it: it is changed with Fold alone, and a new
+// Version keeps them.
+const DayVersion = "building/2"
+
 // Meter is one of the registers of a building.
 type Meter string
 

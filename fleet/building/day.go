@@ -47,12 +47,12 @@ func Fold(day int64, readings []telemetry.Reading, loc *time.Location, tolerance
 		return d
 	}
 	d.First, d.Last = readings[0].TS, readings[len(readings)-1].TS
-	f := folder{day: &d, hours: hours{loc: loc}}
+	f := folder{day: &d, hours: hoursOf(loc)}
 	for i := range readings {
 		f.take(&readings[i])
 	}
 	for i := range f.points {
-		d.Registers[i] = thin(f.points[i], &f.hours)
+		d.Registers[i] = thin(f.points[i], f.hours)
 	}
 	if days := target.Days(f.samples(loc), toleranceC); len(days) > 0 {
 		for _, part := range days { // a UTC day has parts of two local ones
@@ -66,7 +66,7 @@ func Fold(day int64, readings []telemetry.Reading, loc *time.Location, tolerance
 // FoldWeather is Fold for a day of another device of which only the temperature
 // is wanted, under the name of the field.
 func FoldWeather(readings []telemetry.Reading, field string, loc *time.Location) []Mean {
-	h := hours{loc: loc}
+	h := hoursOf(loc)
 	var out []Mean
 	for i := range readings {
 		if v, ok := readings[i].Num(field); ok {
@@ -152,27 +152,14 @@ func addSample(means []Mean, hour int64, v float64) []Mean {
 
 // hours finds the local hour of an instant; zones differ from UTC by quarters of
 // an hour.
-type hours struct {
-	loc      *time.Location
-	from, to int64 // where offset holds
-	offset   int64
-}
+type hours struct{ clock *prepare.Clock }
+
+func hoursOf(loc *time.Location) hours { return hours{prepare.NewClock(loc)} }
 
 // of is when the local hour that holds ts began.
-func (h *hours) of(ts int64) int64 {
-	if ts < h.from || ts >= h.to {
-		at := time.UnixMilli(ts).In(h.loc)
-		_, seconds := at.Zone()
-		from, to := at.ZoneBounds()
-		h.from, h.to, h.offset = math.MinInt64, math.MaxInt64, int64(seconds)*1000
-		if !from.IsZero() {
-			h.from = from.UnixMilli()
-		}
-		if !to.IsZero() {
-			h.to = to.UnixMilli()
-		}
-	}
-	return telemetry.Floor(ts+h.offset, telemetry.Hour) - h.offset
+func (h hours) of(ts int64) int64 {
+	wall := h.clock.Wall(ts)
+	return telemetry.Floor(wall, telemetry.Hour) - (wall - ts)
 }
 
 // around is how many readings on either side of a fall are kept.
@@ -180,7 +167,7 @@ const around = 2
 
 // thin keeps the first and last reading of every local hour and those around
 // falls.
-func thin(points []prepare.Point, h *hours) []prepare.Point {
+func thin(points []prepare.Point, h hours) []prepare.Point {
 	keep := make([]bool, len(points))
 	for i := range points {
 		edge := i == 0 || i+1 == len(points) || h.of(points[i].TS) != h.of(points[i-1].TS) || h.of(points[i].TS) != h.of(points[i+1].TS)
@@ -222,8 +209,20 @@ type FollowedDay struct {
 func Join(days []Day) Series {
 	days = slices.SortedFunc(slices.Values(days), func(a, b Day) int { return cmp.Compare(a.Number, b.Number) })
 	var s Series
-	var outdoor, export []Mean
-	for _, d := range days {
+	var points [meterCount]int
+	var means, exports int
+	for i := range days {
+		for k := range points {
+			points[k] += len(days[i].Registers[k])
+		}
+		means, exports = means+len(days[i].Outdoor), exports+len(days[i].Export)
+	}
+	for k, n := range points {
+		s.Registers[k] = make([]prepare.Point, 0, n)
+	}
+	outdoor, export := make([]Mean, 0, means), make([]Mean, 0, exports)
+	for k := range days {
+		d := &days[k]
 		if d.Last != 0 {
 			if s.First == 0 {
 				s.First = d.First

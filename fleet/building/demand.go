@@ -71,11 +71,13 @@ func (e *evaluation) reduction(s *Saving) DemandSaving {
 // monthly are the highest hours of the months.
 func monthly(rows []energy.Row) []MonthlyMaximum {
 	out := []MonthlyMaximum{}
-	for _, r := range rows {
+	var c calendar
+	for i := range rows {
+		r := &rows[i]
 		if math.IsNaN(r.Use) {
 			continue
 		}
-		kw, month := r.Use/r.End.Sub(r.Start).Hours(), r.Start.Format("2006-01")
+		kw, month := r.Use/r.End.Sub(r.Start).Hours(), c.month(r.Start)
 		n := len(out)
 		if n == 0 || out[n-1].Month != month {
 			out = append(out, MonthlyMaximum{Month: month, PeakKW: kw, At: r.Start, Hours: 1})

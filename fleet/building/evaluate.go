@@ -33,6 +33,8 @@ type evaluation struct {
 	memory  *assess.Memory
 	hourly  map[Meter][]hourlyFit // of each measure on the meter
 	months  map[string]map[string]*ratio
+
+	monthlySavings []MonthSaving
 }
 
 // Evaluate works out everything that the days and the entries give. A building
@@ -47,6 +49,7 @@ func Evaluate(in Input) (*Result, error) {
 	if r.Savings, err = e.savings(); err != nil {
 		return nil, err
 	}
+	r.Months = e.monthlySavings
 	r.Demand = e.demand(r.Savings)
 	present, err := e.present()
 	if err != nil {

@@ -66,7 +66,7 @@ func StepsOf(values []prepare.Point, until time.Time) *energy.Steps {
 // HourlyMeans are the means of the local hours of samples, which ascend. Without
 // samples they are empty and not nil.
 func HourlyMeans(points []prepare.Point, loc *time.Location) []prepare.Point {
-	h := hours{loc: loc}
+	h := hoursOf(loc)
 	var means []Mean
 	for _, p := range points {
 		means = addSample(means, h.of(p.TS), p.Value)
@@ -117,7 +117,7 @@ func ReadSeries(r io.Reader, loc *time.Location, scale float64) (values []prepar
 		}
 		values = append(values, p)
 	}
-	values = ascending(values)
+	values = prepare.Ascending(values)
 	n := len(values)
 	if n < 2 || known < 2 {
 		return nil, until, errors.New("want two values at least")
@@ -126,64 +126,28 @@ func ReadSeries(r io.Reader, loc *time.Location, scale float64) (values []prepar
 }
 
 func valueOf(record []string, loc *time.Location, scale float64) (prepare.Point, error) {
-	at, err := timeOf(strings.TrimSpace(record[0]), loc)
-	if err != nil {
-		return prepare.Point{}, err
+	text := strings.TrimSpace(record[0])
+	ts, err := prepare.Instant(text, loc)
+	if y := time.UnixMilli(ts).In(loc).Year(); err != nil || y < 1970 || y >= 2200 {
+		return prepare.Point{}, fmt.Errorf("%q is no time from 1970 to 2199", text)
 	}
-	text := strings.TrimSpace(record[1])
+	p := prepare.Point{TS: ts, Value: math.NaN()}
+	text = strings.TrimSpace(record[1])
 	if text == "" || strings.EqualFold(text, "nan") || strings.EqualFold(text, "null") {
-		return prepare.Point{TS: at.UnixMilli(), Value: math.NaN()}, nil
+		return p, nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
-	switch {
+	switch p.Value = v * scale; {
 	case err != nil && strings.Contains(text, ","):
-		return prepare.Point{}, fmt.Errorf("%q is no number (decimal comma?)", text)
-	case err != nil || math.IsNaN(v*scale) || math.IsInf(v*scale, 0):
-		return prepare.Point{}, fmt.Errorf("%q is no number", text)
+		return p, fmt.Errorf("%q is no number (decimal comma?)", text)
+	case err != nil || math.IsNaN(p.Value) || math.IsInf(p.Value, 0):
+		return p, fmt.Errorf("%q is no number", text)
 	}
-	return prepare.Point{TS: at.UnixMilli(), Value: v * scale}, nil
-}
-
-func timeOf(text string, loc *time.Location) (at time.Time, err error) {
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) >= 12 {
-		at = time.UnixMilli(ms)
-	} else {
-		for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05-07:00", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"} {
-			if at, err = time.ParseInLocation(layout, text, loc); err == nil {
-				break
-			}
-		}
-	}
-	if y := at.Year(); at.IsZero() || y < 1970 || y >= 2200 {
-		return at, fmt.Errorf("%q is no time from 1970 to 2199", text)
-	}
-	return at, nil
+	return p, nil
 }
 
 // MergePoints adds values to others, both ascending; of two of one time the added
 // one stands.
 func MergePoints(to, added []prepare.Point) []prepare.Point {
-	return ascending(slices.Concat(to, added))
-}
-
-// ascending sorts by time and keeps the last of each.
-func ascending(points []prepare.Point) []prepare.Point {
-	slices.SortStableFunc(points, func(a, b prepare.Point) int {
-		switch {
-		case a.TS < b.TS:
-			return -1
-		case a.TS > b.TS:
-			return 1
-		}
-		return 0
-	})
-	var out []prepare.Point
-	for _, p := range points {
-		if n := len(out); n > 0 && out[n-1].TS == p.TS {
-			out[n-1] = p
-			continue
-		}
-		out = append(out, p)
-	}
-	return out
+	return prepare.Ascending(slices.Concat(to, added))
 }

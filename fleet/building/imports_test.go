@@ -22,6 +22,16 @@ func TestReadSeriesDecimalComma(t *testing.T) {
 	}
 }
 
+// Times are of this century and its neighbours, or none.
+func TestReadSeriesTimes(t *testing.T) {
+	for _, at := range []string{"1969-12-31 00:00", "2200-01-01 00:00", "9999999999999999", "yesterday", ""} {
+		file := "time,price\n2026-01-01 00:00,1\n" + at + ",2\n"
+		if v, _, err := ReadSeries(strings.NewReader(file), time.UTC, 1); err == nil || !strings.Contains(err.Error(), "line 3: \""+at+"\" is no time from 1970 to 2199") {
+			t.Errorf("%s: got %v, %v, want the line to be named", at, v, err)
+		}
+	}
+}
+
 // An empty price, and a year that was not imported, have no price.
 func TestHolesOfSeries(t *testing.T) {
 	var file strings.Builder

@@ -38,6 +38,7 @@ func (e *evaluation) worth(s *Saving, m Meter, i *Intervention, q assess.Request
 		} else {
 			cost.Intervention = i.Cost
 			s.Cost = cost
+			e.monthly(s, m, *t, rows, baseline)
 		}
 	}
 	if g := e.Plan.Grids[o.Grid]; g != nil {

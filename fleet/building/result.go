@@ -22,6 +22,7 @@ type Result struct {
 	AsOf     time.Time
 	Headline Headline
 	Savings  []Saving
+	Months   []MonthSaving // of the savings that have a tariff
 	Models   []Model
 	Demand   Demand
 	Cost     Cost

@@ -118,8 +118,9 @@ func within(p energy.Period, rows []energy.Row) []energy.Row {
 // coverage is the share of a period over which the use is known.
 func coverage(rows []energy.Row, p energy.Period) *float64 {
 	var known float64
-	for _, r := range within(p, rows) {
-		if !math.IsNaN(r.Use) {
+	rows = within(p, rows)
+	for i := range rows {
+		if r := &rows[i]; !math.IsNaN(r.Use) {
 			known += r.Days()
 		}
 	}
@@ -128,8 +129,8 @@ func coverage(rows []energy.Row, p energy.Period) *float64 {
 
 // sumOf is the use that is known, and of how many rows.
 func sumOf(rows []energy.Row) (sum float64, known int) {
-	for _, r := range rows {
-		if !math.IsNaN(r.Use) {
+	for i := range rows {
+		if r := &rows[i]; !math.IsNaN(r.Use) {
 			sum += r.Use
 			known++
 		}

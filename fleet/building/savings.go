@@ -206,6 +206,7 @@ func (e *evaluation) counterfactual(s *Saving, m Meter, q assess.Request) (rows 
 		hourly = within(s.Reporting, e.meter(m).hourly)
 		shape = f.model.Predict(hourly)
 	}
+	rows, baseline = make([]energy.Row, 0, len(hourly)+len(q.Reporting)), make([]float64, 0, len(hourly)+len(q.Reporting))
 	at := 0
 	for i, day := range q.Reporting {
 		if expected[i].Baseline == nil || expected[i].Observed == nil {
@@ -227,12 +228,12 @@ func (e *evaluation) counterfactual(s *Saving, m Meter, q assess.Request) (rows 
 	return rows, baseline
 }
 
-// spread gives the hours of a day their part of the day's baseline; false where
-// an hour is not known.
+// spread gives the hours of a day their part of the day's baseline, in the place of
+// their shape; false where an hour is not known.
 func spread(day energy.Row, baseline float64, hours []energy.Row, shape []float64) ([]energy.Row, []float64, bool) {
 	var sum float64
-	for i, h := range hours {
-		if math.IsNaN(h.Use) || !(shape[i] >= 0) {
+	for i := range hours {
+		if math.IsNaN(hours[i].Use) || !(shape[i] >= 0) {
 			return nil, nil, false
 		}
 		sum += shape[i]
@@ -240,11 +241,10 @@ func spread(day energy.Row, baseline float64, hours []energy.Row, shape []float6
 	if len(hours) == 0 || sum <= 0 || hours[0].Start != day.Start || hours[len(hours)-1].End != day.End {
 		return nil, nil, false
 	}
-	out := make([]float64, len(hours))
 	for i := range shape {
-		out[i] = baseline * shape[i] / sum
+		shape[i] = baseline * shape[i] / sum
 	}
-	return hours, out, true
+	return hours, shape, true
 }
 
 func adjusted(all []savings.Adjustment, r energy.Row) float64 {
@@ -274,8 +274,7 @@ func earlier(a, b time.Time) time.Time {
 
 // known drops the rows that lack either number.
 func known(rows []energy.Row, baseline []float64) ([]energy.Row, []float64) {
-	var r []energy.Row
-	var b []float64
+	r, b := make([]energy.Row, 0, len(rows)), make([]float64, 0, len(rows))
 	for i := range rows {
 		if !math.IsNaN(rows[i].Use) && !math.IsNaN(baseline[i]) {
 			r, b = append(r, rows[i]), append(b, baseline[i])

@@ -29,16 +29,18 @@ func carbonOf(m Meter) string { return target.CarbonReduction + "/" + string(m) 
 // measure that comes after another on the same meter takes its place.
 func (e *evaluation) remember(name string, rows []energy.Row, baseline []float64, g *carbon.Grid) {
 	months := map[string]*ratio{}
-	for i, r := range rows {
+	var c calendar
+	for i := range rows {
+		r := &rows[i]
 		factor := 1.0
 		if g != nil {
-			f, known := g.Factor.Over(r)
+			f, known := g.Factor.Over(*r)
 			if known < 1 {
 				continue
 			}
 			factor = f
 		}
-		month := r.Start.Format("2006-01")
+		month := c.month(r.Start)
 		if months[month] == nil {
 			months[month] = &ratio{}
 		}
@@ -46,6 +48,20 @@ func (e *evaluation) remember(name string, rows []energy.Row, baseline []float64
 		months[month].all += baseline[i] * factor
 	}
 	e.months[name] = months
+}
+
+// calendar names the months of instants, which ascend.
+type calendar struct {
+	name string
+	next time.Time // month
+}
+
+func (c *calendar) month(at time.Time) string {
+	if !at.Before(c.next) {
+		y, m, _ := at.Date()
+		c.name, c.next = at.Format("2006-01"), time.Date(y, m+1, 1, 0, 0, 0, 0, at.Location())
+	}
+	return c.name
 }
 
 // history adds up the months of several savings, in percent.

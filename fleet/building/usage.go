@@ -77,11 +77,12 @@ func (e *evaluation) load(p energy.Period) (rows []energy.Row, generation []floa
 	case pv.present && len(e.Series.Export) == 0:
 		return nil, nil, "without power_w it is not known how much of the generation went out"
 	}
-	rows = slices.Clone(within(p, grid.hourly))
+	rows = within(p, grid.hourly)
 	generation = make([]float64, len(rows))
 	if !pv.present {
 		return rows, generation, ""
 	}
+	rows = slices.Clone(rows)
 	made := within(p, pv.hourly)
 	exported := map[int64]float64{}
 	for _, x := range e.Series.Export {

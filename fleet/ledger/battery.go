@@ -155,20 +155,25 @@ func (w *batteryWriter) write(ctx context.Context, r *BatteryResult) error {
 }
 
 // BatteryDays returns the days of the battery in [fromDay, toDay), ascending.
-// Those without data are absent.
+// Those without data are absent. Days are kept for ever, as all results are: how a
+// battery was on any day is told from all days before it. One is some 700 bytes.
 func (l *Ledger) BatteryDays(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Day, error) {
-	scan := func(row database.Scanner) (dossier.Day, error) {
+	days, lost := []dossier.Day{}, unread{of: "days"}
+	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			day        int64
 			use, found []byte
 		)
 		if err := row.Scan(&day, &use, &found); err != nil {
-			return dossier.Day{}, err
+			return struct{}{}, err
 		}
-		return dossier.DecodeDay(day, use, found)
-	}
-	days, err := database.Collect(ctx, l.db.Read, scan, `SELECT day, use, found FROM battery_days
-		WHERE device = $1 AND day >= $2 AND day < $3 ORDER BY day`, id, fromDay, toDay)
+		d, err := dossier.DecodeDay(day, use, found)
+		if err == nil {
+			days = append(days, d)
+		}
+		return struct{}{}, lost.pass(id, err)
+	}, `SELECT day, use, found FROM battery_days WHERE device = $1 AND day >= $2 AND day < $3 ORDER BY day`, id, fromDay, toDay)
+	lost.log(l.log)
 	if err != nil {
 		return nil, fmt.Errorf("read days of battery %s: %w", id, err)
 	}
@@ -182,6 +187,17 @@ func (l *Ledger) BatteryFindings(ctx context.Context, ids []string, fromDay, toD
 	q.WhereIn("device", ids).Where("day >= ?", fromDay).Where("day < ?", toDay)
 	q.Page("device, day", 0, 0)
 	out := make(map[string][]dossier.Finding, len(ids))
+	err := l.findings(ctx, func(id string, f dossier.Finding) { out[id] = append(out[id], f) }, q.Text(), q.Args()...)
+	if err != nil {
+		return nil, fmt.Errorf("read findings of batteries: %w", err)
+	}
+	return out, nil
+}
+
+// findings yields what was found on the days that a query selects, whose rows are a
+// device, a day and what was found.
+func (l *Ledger) findings(ctx context.Context, yield func(id string, f dossier.Finding), query string, args ...any) error {
+	lost := unread{of: "findings"}
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			id    string
@@ -192,36 +208,51 @@ func (l *Ledger) BatteryFindings(ctx context.Context, ids []string, fromDay, toD
 		if err == nil {
 			f.Found, err = dossier.DecodeFound(found)
 		}
-		out[id] = append(out[id], f)
-		return struct{}{}, err
-	}, q.Text(), q.Args()...)
-	if err != nil {
-		return nil, fmt.Errorf("read findings of batteries: %w", err)
-	}
-	return out, nil
+		if err == nil {
+			yield(id, f)
+		}
+		return struct{}{}, lost.pass(id, err)
+	}, query, args...)
+	lost.log(l.log)
+	return err
 }
 
-// Dossiers returns those of the batteries that have one.
+// Dossiers returns those of the batteries that have one. One that can't be read is
+// a new one, without a basis.
 func (l *Ledger) Dossiers(ctx context.Context, ids []string) (map[string]*dossier.Dossier, error) {
 	q := database.NewQuery(`SELECT device, state FROM battery_dossiers`)
 	q.WhereIn("device", ids)
 	out := make(map[string]*dossier.Dossier, len(ids))
-	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
-		var (
-			id    string
-			state []byte
-		)
-		if err := row.Scan(&id, &state); err != nil {
-			return struct{}{}, err
+	err := l.dossiers(ctx, l.db.Read, func(id string, x *dossier.Dossier) {
+		if out[id] = x; x == nil {
+			out[id] = dossier.New(id)
 		}
-		x, err := dossier.Decode(state)
-		out[id] = x
-		return struct{}{}, err
 	}, q.Text(), q.Args()...)
 	if err != nil {
 		return nil, fmt.Errorf("read dossiers: %w", err)
 	}
 	return out, nil
+}
+
+// dossiers yields the dossiers that a query selects, whose rows are a device and
+// its state: nil where there is none, or none that can be read.
+func (l *Ledger) dossiers(ctx context.Context, from database.Querier, yield func(id string, x *dossier.Dossier), query string, args ...any) error {
+	lost := unread{of: "dossiers"}
+	_, err := database.Collect(ctx, from, func(row database.Scanner) (struct{}, error) {
+		var (
+			id    string
+			state []byte
+			x     *dossier.Dossier
+		)
+		err := row.Scan(&id, &state)
+		if err == nil && state != nil {
+			x, err = dossier.Decode(state)
+		}
+		yield(id, x)
+		return struct{}{}, lost.pass(id, err)
+	}, query, args...)
+	lost.log(l.log)
+	return err
 }
 
 // HealthPoints returns the points of health of the batteries that have any.

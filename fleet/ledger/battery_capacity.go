@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/fleetwatt/fleetwatt/devices"
-	"github.com/fleetwatt/fleetwatt/devices/database"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 )
@@ -18,21 +17,13 @@ func (l *Ledger) Capacities(ctx context.Context, ref devices.Ref) ([]battery.Cap
 	if ref.Kind != devices.KindBattery {
 		return nil, nil
 	}
-	scan := func(row database.Scanner) (dossier.Found, error) {
-		var found []byte
-		if err := row.Scan(&found); err != nil {
-			return dossier.Found{}, err
-		}
-		return dossier.DecodeFound(found)
-	}
-	days, err := database.Collect(ctx, l.db.Read, scan, `SELECT found FROM battery_days WHERE device = $1 ORDER BY day`, ref.ID)
+	var days []dossier.Finding
+	err := l.findings(ctx, func(_ string, f dossier.Finding) { days = append(days, f) },
+		`SELECT device, day, found FROM battery_days WHERE device = $1 ORDER BY day`, ref.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read capacities of %s: %w", ref, err)
 	}
-	capacities := []battery.Capacity{}
-	for k := range days {
-		capacities = append(capacities, days[k].Capacities...)
-	}
+	capacities := dossier.Capacities(days)
 	sortCapacities(capacities)
 	return capacities, nil
 }
@@ -51,23 +42,22 @@ func (l *Ledger) LatestCapacities(ctx context.Context, kind devices.Kind) (map[s
 	if kind != devices.KindBattery {
 		return latest, nil
 	}
-	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
-		var (
-			id    string
-			state []byte
-		)
-		if err := row.Scan(&id, &state); err != nil {
-			return struct{}{}, err
+	err := l.dossiers(ctx, l.db.Read, func(id string, x *dossier.Dossier) {
+		if c := newestOf(x); len(c) > 0 {
+			latest[id] = c
 		}
-		x, err := dossier.Decode(state)
-		if err == nil && len(x.Newest) > 0 {
-			sortCapacities(x.Newest)
-			latest[id] = x.Newest
-		}
-		return struct{}{}, err
 	}, `SELECT device, state FROM battery_dossiers`)
 	if err != nil {
 		return nil, fmt.Errorf("read latest capacities: %w", err)
 	}
 	return latest, nil
+}
+
+// newestOf are those of a dossier, by start, then method; none of nil.
+func newestOf(x *dossier.Dossier) []battery.Capacity {
+	if x == nil {
+		return nil
+	}
+	sortCapacities(x.Newest)
+	return x.Newest
 }

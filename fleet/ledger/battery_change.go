@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -44,8 +43,8 @@ func nextBatteryRevision(ctx context.Context, tx *sql.Tx) (revision int64, err e
 // BatteryChange is what the ledger holds of a battery since it was changed.
 type BatteryChange struct {
 	Device   string
-	Standing *dossier.Standing  // nil: it has none
-	Newest   []battery.Capacity // as LatestCapacities has them
+	Standing *dossier.Standing // nil: it has none
+	Health   battery.Health    // by its newest measurements, without a rating
 }
 
 // BatteriesSince returns the batteries whose results were changed after the
@@ -63,8 +62,11 @@ func (l *Ledger) BatteriesSince(ctx context.Context, revision int64) ([]BatteryC
 		if err != nil {
 			return err
 		}
-		all, err = database.Collect(ctx, tx, scanNewest, `SELECT c.device, d.state
-			FROM battery_changes AS c LEFT JOIN battery_dossiers AS d ON d.device = c.device WHERE c.revision > $1 ORDER BY c.device`, revision)
+		all = nil
+		err = l.dossiers(ctx, tx, func(id string, x *dossier.Dossier) {
+			all = append(all, BatteryChange{Device: id, Health: battery.Assess(newestOf(x), 0)})
+		}, `SELECT c.device, d.state FROM battery_changes AS c LEFT JOIN battery_dossiers AS d ON d.device = c.device WHERE c.revision > $1
+			ORDER BY c.device`, revision)
 		if err != nil {
 			return err
 		}
@@ -83,29 +85,14 @@ func (l *Ledger) BatteriesSince(ctx context.Context, revision int64) ([]BatteryC
 	return all, nil
 }
 
-func scanNewest(row database.Scanner) (c BatteryChange, err error) {
-	var state []byte
-	if err := row.Scan(&c.Device, &state); err != nil || state == nil {
-		return c, err
-	}
-	x, err := dossier.Decode(state)
-	if errors.Is(err, dossier.ErrCorrupt) {
-		// Of another release. The next night makes it anew, and until then one
-		// battery without a capacity must not take the whole list away.
-		return c, nil
-	}
-	if err == nil {
-		c.Newest = append(c.Newest, x.Newest...)
-		sortCapacities(c.Newest)
-	}
-	return c, err
-}
-
 // SpansSince returns, for each device of the kind with days that were marked after
 // the number, the days between which those are; 0: with data at all. Days are
 // never taken back, so the span of a device is all that was ever said of it.
 func (l *Ledger) SpansSince(ctx context.Context, kind devices.Kind, after int64) (map[string]DaySpan, error) {
-	spans := map[string]DaySpan{}
+	spans, kinds := map[string]DaySpan{}, "kind"
+	if after > 0 { // the index on kinds would read all days that ever were
+		kinds = "kind || ''"
+	}
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			id string
@@ -114,7 +101,7 @@ func (l *Ledger) SpansSince(ctx context.Context, kind devices.Kind, after int64)
 		err := row.Scan(&id, &s.First, &s.Last)
 		spans[id] = s
 		return struct{}{}, err
-	}, `SELECT device, min(day), max(day) FROM dirty_days WHERE kind = $1 AND seq > $2 GROUP BY device`, string(kind), after)
+	}, `SELECT device, min(day), max(day) FROM dirty_days WHERE `+kinds+` = $1 AND seq > $2 GROUP BY device`, string(kind), after)
 	if err != nil {
 		return nil, fmt.Errorf("read spans: %w", err)
 	}

@@ -37,6 +37,8 @@ func (l *Ledger) BatteryHistories(ctx context.Context, fromDay, toDay int64, yie
 	if err != nil {
 		return fmt.Errorf("read histories of batteries: %w", err)
 	}
+	lost := unread{of: "records"}
+	defer func() { lost.log(l.log) }()
 	defer func() { _ = rows.Close() }() // what went wrong while reading is in rows.Err
 	for rows.Next() {
 		var (
@@ -48,8 +50,11 @@ func (l *Ledger) BatteryHistories(ctx context.Context, fromDay, toDay int64, yie
 			return fmt.Errorf("read histories of batteries: %w", err)
 		}
 		r, err := dossier.DecodeRecord(day, record)
-		if err != nil {
+		if err := lost.pass(id, err); err != nil {
 			return fmt.Errorf("read history of battery %s: %w", id, err)
+		}
+		if err != nil {
+			continue
 		}
 		if err := yield(id, r); err != nil {
 			return err

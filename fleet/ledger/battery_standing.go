@@ -79,9 +79,11 @@ func scanStanding(row database.Scanner) (s dossier.Standing, err error) {
 	for k, f := range flags {
 		*f = ints[k] == 1
 	}
+	known := make([]float64, 0, len(numbers)) // held on to as long as the standing
 	for k, p := range numbers {
 		if values[k].Valid {
-			*p = &values[k].V
+			known = append(known, values[k].V)
+			*p = &known[len(known)-1]
 		}
 	}
 	return s, nil

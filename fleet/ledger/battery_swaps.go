@@ -46,6 +46,23 @@ func (l *Ledger) BatterySwaps(ctx context.Context, id string, fromDay, toDay int
 	return swaps, nil
 }
 
+// SwappedBefore returns which of the batteries were swapped before the day.
+func (l *Ledger) SwappedBefore(ctx context.Context, ids []string, day int64) (map[string]bool, error) {
+	out := map[string]bool{}
+	q := database.NewQuery(`SELECT DISTINCT battery FROM battery_swaps`)
+	q.WhereIn("battery", ids).Where("day < ?", day)
+	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
+		var id string
+		err := row.Scan(&id)
+		out[id] = true
+		return struct{}{}, err
+	}, q.Text(), q.Args()...)
+	if err != nil {
+		return nil, fmt.Errorf("read swapped batteries: %w", err)
+	}
+	return out, nil
+}
+
 // SwapsByDay returns, for each of the batteries, its swaps on the days in
 // [fromDay, toDay), at all stations, ascending.
 func (l *Ledger) SwapsByDay(ctx context.Context, ids []string, fromDay, toDay int64) (map[string][]dossier.Swaps, error) {

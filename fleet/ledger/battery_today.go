@@ -32,7 +32,7 @@ func (b BatteriesToday) write(ctx context.Context, tx *sql.Tx) error {
 func (l *Ledger) BatteriesToday(ctx context.Context, ids []string, day int64) (map[string]*dossier.Today, error) {
 	q := database.NewQuery(`SELECT device, use FROM battery_today`)
 	q.WhereIn("device", ids).Where("day = ?", day)
-	out := make(map[string]*dossier.Today, len(ids))
+	out, lost := make(map[string]*dossier.Today, len(ids)), unread{of: "uses of today"}
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			id  string
@@ -42,9 +42,12 @@ func (l *Ledger) BatteriesToday(ctx context.Context, ids []string, day int64) (m
 			return struct{}{}, err
 		}
 		t, err := dossier.DecodeToday(use)
-		out[id] = t
-		return struct{}{}, err
+		if err == nil {
+			out[id] = t
+		}
+		return struct{}{}, lost.pass(id, err)
 	}, q.Text(), q.Args()...)
+	lost.log(l.log)
 	if err != nil {
 		return nil, fmt.Errorf("read the use of batteries today: %w", err)
 	}

@@ -27,8 +27,46 @@ type BuildingChange struct {
 	Building string
 	State    BuildingState
 	Days     []building.Day   // each replaces that of its number; an empty one deletes it
-	Result   *building.Result // nil: as it was
+	Result   *building.Result // nil: as it was; of one whose Kept is nil that stays, too
+
+	packed *packedResult
 }
+
+// packedResult is a result as it is stored.
+type packedResult struct {
+	asOf     int64
+	parts    map[BuildingPart][]byte
+	headline []byte
+}
+
+// Pack brings the result into the form in which it is stored, which takes a small
+// part of the room. A change that is committed is packed then at the latest.
+func (c *BuildingChange) Pack() error {
+	if c.Result == nil {
+		return nil
+	}
+	p := packedResult{asOf: c.Result.AsOf.UnixMilli(), parts: map[BuildingPart][]byte{}}
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		return err
+	}
+	for name, part := range parts(c.Result) {
+		if name == PartKept && c.Result.Kept == nil {
+			continue
+		}
+		if p.parts[name], err = deflateBy(w, part); err != nil {
+			return fmt.Errorf("pack %s of building %s: %w", name, c.Building, err)
+		}
+	}
+	if p.headline, err = json.Marshal(c.Result.Headline); err != nil {
+		return fmt.Errorf("pack headline of building %s: %w", c.Building, err)
+	}
+	c.packed, c.Result = &p, nil
+	return nil
+}
+
+// Evaluated reports whether there is a result among the change.
+func (c *BuildingChange) Evaluated() bool { return c.Result != nil || c.packed != nil }
 
 // BuildingDirty marks days of buildings whose weather has changed.
 type BuildingDirty []telemetry.DeviceDay
@@ -45,7 +83,7 @@ func (c *BuildingChange) write(ctx context.Context, tx *sql.Tx) error {
 	if err := c.writeDays(ctx, tx); err != nil {
 		return err
 	}
-	if c.Result != nil {
+	if c.packed != nil {
 		if err := c.writeResult(ctx, tx); err != nil {
 			return err
 		}
@@ -85,6 +123,7 @@ type BuildingPart string
 // The parts.
 const (
 	PartSavings  BuildingPart = "savings"
+	PartMonths   BuildingPart = "months"
 	PartModels   BuildingPart = "models"
 	PartDemand   BuildingPart = "demand"
 	PartCost     BuildingPart = "cost"
@@ -100,7 +139,7 @@ const (
 // parts are the parts of a result, each where it is kept.
 func parts(r *building.Result) map[BuildingPart]any {
 	return map[BuildingPart]any{
-		PartSavings: &r.Savings, PartModels: &r.Models, PartDemand: &r.Demand, PartCost: &r.Cost, PartCarbon: &r.Carbon,
+		PartSavings: &r.Savings, PartMonths: &r.Months, PartModels: &r.Models, PartDemand: &r.Demand, PartCost: &r.Cost, PartCarbon: &r.Carbon,
 		PartAnomaly: &r.Anomaly, PartForecast: &r.Forecast, PartTargets: &r.Targets, PartUsage: &r.Usage, PartHeadline: &r.Headline,
 		PartKept: &r.Kept,
 	}
@@ -112,35 +151,32 @@ func (c *BuildingChange) writeResult(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	asOf := c.Result.AsOf.UnixMilli()
-	for name, part := range parts(c.Result) {
-		payload, err := deflate(part)
-		if err != nil {
-			return fmt.Errorf("pack %s of %s: %w", name, c.Building, err)
-		}
-		if _, err := upsert.ExecContext(ctx, c.Building, string(name), asOf, payload); err != nil {
+	for name, payload := range c.packed.parts {
+		if _, err := upsert.ExecContext(ctx, c.Building, string(name), c.packed.asOf, payload); err != nil {
 			return err
 		}
 	}
-	headline, err := json.Marshal(c.Result.Headline)
-	if err != nil {
-		return err
-	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO building_history (building, as_of, headline) VALUES ($1, $2, $3)
-		ON CONFLICT (building, as_of) DO UPDATE SET headline = excluded.headline`, c.Building, asOf, string(headline))
+		ON CONFLICT (building, as_of) DO UPDATE SET headline = excluded.headline`, c.Building, c.packed.asOf, string(c.packed.headline))
 	return err
 }
 
 func deflate(v any) ([]byte, error) {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	return deflateBy(w, v)
+}
+
+// deflateBy is deflate by a writer at hand, which is larger than what it writes.
+func deflateBy(w *flate.Writer, v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w.Reset(&out)
 	if _, err := w.Write(raw); err != nil {
 		return nil, err
 	}
@@ -184,7 +220,9 @@ func (l *Ledger) BuildingResult(ctx context.Context, id string, want ...Building
 	r := &building.Result{Building: id}
 	into := parts(r)
 	for _, s := range all {
-		r.AsOf = time.UnixMilli(s.asOf).UTC()
+		if at := time.UnixMilli(s.asOf).UTC(); at.After(r.AsOf) { // what was kept may be older
+			r.AsOf = at
+		}
 		if v := into[s.part]; v != nil {
 			if err := inflate(s.payload, v); err != nil {
 				return nil, false, fmt.Errorf("read %s of building %s: %w", s.part, id, err)

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -133,6 +134,27 @@ func TestBuildingResultsReadBack(t *testing.T) {
 	}
 	if s, err := l.BuildingState(ctx, "b"); err != nil || s.Evaluated != "e" {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// What a result has kept for the next stays where a newer one keeps the same, and
+// the result is as new as its newest part.
+func TestBuildingKeepsWhatIsKept(t *testing.T) {
+	l, ctx := buildingLedger(t), t.Context()
+	kept := map[string]json.RawMessage{"a": json.RawMessage(`{"x":1}`)}
+	for day, k := range []map[string]json.RawMessage{kept, nil} {
+		r := &building.Result{Building: "b", AsOf: time.UnixMilli(int64(day) * telemetry.Day).UTC(), Kept: k}
+		c := &ledger.BuildingChange{Building: "b", Result: r}
+		if err := l.Commit(ctx, ledger.Changes{Job: "buildings", Parts: []ledger.Part{c}}); err != nil {
+			t.Fatal(err)
+		}
+		if !c.Evaluated() {
+			t.Error("a packed change has no result")
+		}
+	}
+	r, found, err := l.BuildingResult(ctx, "b")
+	if err != nil || !found || string(r.Kept["a"]) != `{"x":1}` || r.AsOf.UnixMilli() != telemetry.Day {
+		t.Errorf("got %+v, %v, %v", r, found, err)
 	}
 }
 

@@ -42,9 +42,16 @@ type Part interface {
 // an error. Error: ErrDeposed under a context of Lead's where another process has
 // come to lead the job.
 func (l *Ledger) Commit(ctx context.Context, c Changes) error {
-	rollups, err := l.packRollups(c.Rollups)
+	rollups, err := packRollups(c.Rollups)
 	if err != nil {
 		return fmt.Errorf("commit results of %s: %w", c.Job, err)
+	}
+	for _, p := range c.Parts {
+		if b, ok := p.(*BuildingChange); ok {
+			if err := b.Pack(); err != nil {
+				return fmt.Errorf("commit results of %s: %w", c.Job, err)
+			}
+		}
 	}
 	err = l.db.Update(ctx, func(tx *sql.Tx) error {
 		if err := serves(ctx, tx); err != nil {
@@ -72,14 +79,14 @@ type packedRollup struct {
 	payload []byte
 }
 
-func (l *Ledger) packRollups(days []RollupDay) ([]packedRollup, error) {
+func packRollups(days []RollupDay) ([]packedRollup, error) {
 	packed := make([]packedRollup, len(days))
 	for i, d := range days {
 		packed[i].DeviceDay = d.DeviceDay
 		if len(d.Hours) == 0 {
 			continue
 		}
-		payload, err := l.pack.pack(&d.Day)
+		payload, err := pack(&d.Day)
 		if err != nil {
 			return nil, fmt.Errorf("roll-up of %s, day %d: %w", d.Ref(), d.DeviceDay.Day, err)
 		}

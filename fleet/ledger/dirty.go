@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/database"
@@ -90,27 +92,74 @@ func (l *Ledger) markings(ctx context.Context) (latest, handed int64, err error)
 // that begin when Dirty has returned, with their day in the result, or were so
 // at an earlier call.
 func (l *Ledger) Dirty(ctx context.Context, after int64) (days []DirtyDay, upTo int64, err error) {
-	return l.DirtyOf(ctx, after, devices.Kinds(), math.MinInt64, math.MaxInt64)
+	days, upTo, _, err = l.DirtyOf(ctx, DirtyQuery{After: after, Kinds: devices.Kinds(), FromDay: math.MinInt64, ToDay: math.MaxInt64})
+	return days, upTo, err
 }
 
-// DirtyOf is Dirty for devices of the kinds and the days in [fromDay, toDay) alone.
-func (l *Ledger) DirtyOf(ctx context.Context, after int64, kinds []devices.Kind, fromDay, toDay int64) (days []DirtyDay, upTo int64, err error) {
+// DirtyQuery selects dirty days.
+type DirtyQuery struct {
+	After          int64 // as of Dirty
+	Kinds          []devices.Kind
+	FromDay, ToDay int64 // half-open
+	Limit          int   // at most so many, but all of one marking; 0: all
+	// Newest has a query After 0 look at so many of the newest markings alone, for
+	// whom older ones can't concern; 0: at all.
+	Newest int
+}
+
+// DirtyOf is Dirty for the days that the query selects. Of more than its limit it
+// returns those with the least numbers; the number says up to where, and more that
+// there are others.
+func (l *Ledger) DirtyOf(ctx context.Context, q DirtyQuery) (days []DirtyDay, upTo int64, more bool, err error) {
 	if upTo, err = l.handOut(ctx); err != nil {
-		return nil, 0, fmt.Errorf("read dirty days: %w", err)
+		return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
 	}
-	// A day that was marked since is among them too, for it may have had a
-	// number that is to be handed out now. It will be handed out again.
-	names := make([]string, len(kinds))
-	for k := range kinds {
-		names[k] = string(kinds[k])
+	upTo = max(upTo, q.After)
+	if q.After == 0 && q.Newest > 0 {
+		err := l.db.Read.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM dirty_days ORDER BY seq DESC LIMIT 1 OFFSET $1) AS oldest`,
+			q.Newest).Scan(&q.After)
+		if err != nil {
+			return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
+		}
 	}
-	q := database.NewQuery(`SELECT kind, device, day, seq FROM dirty_days`)
-	q.Where("seq > ?", after).WhereIn("kind", names).Where("day >= ?", fromDay).Where("day < ?", toDay).Page("kind, device, day", 0, 0)
-	days, err = database.Collect(ctx, l.db.Read, scanDirty, q.Text(), q.Args()...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read dirty days: %w", err)
+	// A day that was marked since is among them too, for it may have had a number
+	// that is to be handed out now. It will be handed out again.
+	if days, err = l.marked(ctx, &q, math.MaxInt64); err != nil {
+		return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
 	}
-	return days, max(upTo, after), nil
+	if more = q.Limit > 0 && len(days) > q.Limit; more {
+		last := days[q.Limit].Seq
+		if days[0].Seq < last {
+			days = slices.DeleteFunc(days, func(d DirtyDay) bool { return d.Seq == last })
+			last--
+		} else if days, err = l.marked(ctx, &DirtyQuery{After: last - 1, Kinds: q.Kinds, FromDay: q.FromDay, ToDay: q.ToDay}, last); err != nil {
+			return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
+		}
+		upTo = min(upTo, last)
+	}
+	slices.SortFunc(days, func(a, b DirtyDay) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Day, b.Day))
+	})
+	return days, upTo, more, nil
+}
+
+// marked reads the days that the query selects up to the number, by their numbers;
+// one more than its limit.
+func (l *Ledger) marked(ctx context.Context, q *DirtyQuery, upTo int64) ([]DirtyDay, error) {
+	names := make([]string, len(q.Kinds))
+	for k := range q.Kinds {
+		names[k] = string(q.Kinds[k])
+	}
+	limit := 0
+	if q.Limit > 0 {
+		limit = q.Limit + 1
+	}
+	// Not by the index on kinds, of which there are few: it would read all days that
+	// ever were.
+	text := database.NewQuery(`SELECT kind, device, day, seq FROM dirty_days`)
+	text.Where("seq > ?", q.After).Where("seq <= ?", upTo).WhereIn("kind || ''", names).Where("day >= ?", q.FromDay).Where("day < ?", q.ToDay)
+	text.Page("seq, kind, device, day", limit, 0)
+	return database.Collect(ctx, l.db.Read, scanDirty, text.Text(), text.Args()...)
 }
 
 // handOut commits that the markings up to the latest are handed out, and

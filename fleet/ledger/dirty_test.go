@@ -51,7 +51,7 @@ func TestDirtyOrderAndNumbers(t *testing.T) {
 	// A caller with an older watermark gets both, whoever asked before.
 	dirty(0, batteryDay("B", 2), batteryDay("b", 2), batteryDay("b", 10), batteryDay("c", 1), station)
 	dirty(two)
-	some, _, err := l.DirtyOf(ctx, 0, []devices.Kind{devices.KindBattery}, 2, 10)
+	some, _, _, err := l.DirtyOf(ctx, ledger.DirtyQuery{Kinds: []devices.Kind{devices.KindBattery}, FromDay: 2, ToDay: 10})
 	ok(t, err)
 	if len(some) != 2 || some[0].DeviceDay != batteryDay("B", 2) || some[1].DeviceDay != batteryDay("b", 2) {
 		t.Errorf("of batteries on days 2 to 9: got %v", some)
@@ -97,6 +97,61 @@ func TestMarkingAgainIsFree(t *testing.T) {
 	}
 }
 
+// More days than the limit come page by page, each once, by the numbers of their
+// markings, of which none is cut; what was marked since is on a later page.
+func TestDirtyPages(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	var want []string
+	for n := range int64(7) {
+		var days []telemetry.DeviceDay
+		for device := range n + 1 { // 1, 2, … 7 days
+			days = append(days, batteryDay(fmt.Sprint(device), n))
+		}
+		ok(t, l.MarkDirty(ctx, days))
+		want = append(want, fmt.Sprint(n, "×", n+1))
+	}
+	for limit, pages := range map[int]int{1: 8, 4: 7, 6: 6, 28: 1, 27: 2} {
+		var got []string
+		q, n := ledger.DirtyQuery{Kinds: devices.Kinds(), FromDay: 0, ToDay: 100, Limit: limit}, 0
+		for more := true; more; n++ {
+			var days []ledger.DirtyDay
+			var err error
+			days, q.After, more, err = l.DirtyOf(ctx, q)
+			ok(t, err)
+			count := map[int64]int64{}
+			for _, d := range days {
+				count[d.Day]++
+			}
+			if len(days) > limit && len(count) > 1 {
+				t.Errorf("limit %d: got a page of %d days", limit, len(days))
+			}
+			for _, day := range slices.Sorted(maps.Keys(count)) {
+				got = append(got, fmt.Sprint(day, "×", count[day]))
+			}
+		}
+		same(t, fmt.Sprint("limit ", limit), got, want)
+		if n != pages {
+			t.Errorf("limit %d: got %d pages, want %d", limit, n, pages)
+		}
+	}
+	newest, upTo, more, err := l.DirtyOf(ctx, ledger.DirtyQuery{Kinds: devices.Kinds(), ToDay: 100, Newest: 7 + 6 + 1})
+	ok(t, err)
+	if len(newest) != 7+6 || more || upTo != 7 {
+		t.Errorf("of the newest: got %d days up to %d, more %v, want those of the last two markings", len(newest), upTo, more)
+	}
+	first, upTo, more, err := l.DirtyOf(ctx, ledger.DirtyQuery{Kinds: devices.Kinds(), ToDay: 100, Limit: 6})
+	ok(t, err)
+	if len(first) != 6 || !more {
+		t.Fatalf("got %d days, more %v", len(first), more)
+	}
+	ok(t, l.MarkDirty(ctx, []telemetry.DeviceDay{batteryDay("0", 0)}))
+	rest, _, more, err := l.DirtyOf(ctx, ledger.DirtyQuery{After: upTo, Kinds: devices.Kinds(), ToDay: 100})
+	ok(t, err)
+	if len(rest) != 28-6+1 || more || rest[0].DeviceDay != batteryDay("0", 0) {
+		t.Errorf("got %d days from %v on, more %v, want all others and what was marked since", len(rest), rest[0], more)
+	}
+}
+
 // An error leaves no trace in memory: the marking is made good by the next call.
 func TestMarkDirtyAfterAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -117,22 +172,22 @@ func TestMarkDirtyAfterAnError(t *testing.T) {
 	same(t, "in the file", len(got), 1)
 }
 
-// TestNoAppendIsMissed has writers that append to a store and mark, and jobs
-// with watermarks of their own that ask for dirty days, read the store and save
-// what they read. However they interleave, once all is quiet one more run of a
-// job must leave its results equal to the store.
 func TestNoAppendIsMissed(t *testing.T) {
-	const (
-		writers = 4
-		appends = 300
-		jobs    = 2
-		keys    = 3
-	)
-	l, ctx := fresh(t), t.Context()
-	store := newCountingStore()
+	one := []*ledger.Ledger{fresh(t)}
+	missNoAppend(t, slices.Repeat(one, 4), slices.Repeat(one, 2), 300)
+}
+
+// missNoAppend has writers that append to a store and mark, and jobs with
+// watermarks of their own that ask for dirty days, read the store and save what
+// they read. However they interleave, once all is quiet one more run of a job
+// must leave its results equal to the store.
+func missNoAppend(t *testing.T, writers, jobs []*ledger.Ledger, appends int) {
+	t.Helper()
+	const keys = 3
+	ctx, store := t.Context(), newCountingStore()
 	var writing, running sync.WaitGroup
 	quiet := make(chan struct{})
-	for w := range writers {
+	for w, l := range writers {
 		writing.Go(func() {
 			for i := range appends {
 				day := batteryDay("b", int64((w+i)%keys))
@@ -144,7 +199,7 @@ func TestNoAppendIsMissed(t *testing.T) {
 			}
 		})
 	}
-	for range jobs {
+	for _, l := range jobs {
 		running.Go(func() {
 			results := make(map[telemetry.DeviceDay]int)
 			watermark := int64(0)

@@ -50,8 +50,8 @@ const schema = "ledger"
 type Ledger struct {
 	db    *database.DB
 	now   func() time.Time
+	log   *slog.Logger
 	dirty dirtySet
-	pack  packer
 }
 
 // Open opens the ledger at where, a file's path or a postgres:// URL, makes it
@@ -66,9 +66,12 @@ func Open(ctx context.Context, where string, opts Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l := &Ledger{db: db, now: opts.Now}
+	l := &Ledger{db: db, now: opts.Now, log: opts.Logger}
 	if l.now == nil {
 		l.now = time.Now
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
 	}
 	return l, nil
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/money"
+	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
+	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
 
 func rent(id string, at, minor int64) accounts.Entry {
@@ -210,5 +212,90 @@ func TestPaidSwaps(t *testing.T) {
 	}
 	if _, _, found, err := l.SwapSpan(ctx, []string{"z"}); err != nil || found {
 		t.Errorf("span of nothing: got %v, %v", found, err)
+	}
+}
+
+func TestKeptMonthsStored(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	in := accounts.Inputs{Swaps: 3, Prices: map[string]int64{"p": 2, "q": 1}, Contracts: map[string]int64{}, Rest: "r"}
+	told := accounts.Statement{Statement: statement.Statement{Month: statement.Month{Year: 2026, Month: 3}}, BuiltAt: 100, Gaps: []accounts.Gap{{Code: accounts.NoPrice, Asset: "station/s", Count: 2}}}
+	kept := func(of accounts.Inputs, now int64) *accounts.Statement {
+		t.Helper()
+		got, is, err := l.KeptMonth(ctx, "o", "2026-03", of, now)
+		ok(t, err)
+		if is != (got != nil) {
+			t.Errorf("got %v and %v", is, got)
+		}
+		return got
+	}
+	if got := kept(in, 0); got != nil {
+		t.Errorf("before anything was kept: got %+v", got)
+	}
+	for _, until := range []int64{500, 0} { // the second takes the place of the first
+		told.BuiltAt++
+		ok(t, l.KeepMonth(ctx, "o", "2026-03", accounts.Month{Inputs: in, Until: until, Told: told}))
+		if diff := cmp.Diff(&told, kept(in, 499)); diff != "" {
+			t.Error(diff)
+		}
+		if got := kept(in, 500); (got == nil) != (until > 0) {
+			t.Errorf("until %d: got %+v at 500", until, got)
+		}
+	}
+	other := in
+	other.Prices = map[string]int64{"p": 3, "q": 1}
+	if got := kept(other, 0); got != nil {
+		t.Errorf("of another version of a price: got %+v", got)
+	}
+}
+
+// What months are made of is told apart: any change of what is asked about, and
+// nothing else.
+func TestMoneyInputs(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	swap := func(station, id, kind string, ts int64) {
+		_, err := l.AppendEvents(ctx, []telemetry.Event{{Kind: devices.KindStation, Device: station, ID: id, TS: ts, Type: kind, Data: []byte(`{}`)}})
+		ok(t, err)
+	}
+	swap("a", "1", "swap.completed", 10)
+	swap("a", "1", "swap.completed", 10) // the same
+	swap("a", "2", "swap.failed", 10)
+	swap("a", "3", "swap.completed", 20) // behind the window
+	swap("b", "1", "swap.completed", 19)
+	swap("c", "1", "swap.completed", 15) // of nobody that is asked about
+	n, err := l.SwapCount(ctx, []string{"a", "b", "none"}, telemetry.Window{From: 10, To: 20})
+	ok(t, err)
+	if n != 2 {
+		t.Errorf("got %d swaps, want 2", n)
+	}
+	draw := func(id string, day, mwh int64) {
+		hours := rollup.Day{Hours: []rollup.Bucket{{Start: day * telemetry.Day, Stats: []rollup.Stat{{Field: "energy_wh", Samples: int(mwh)}}}}}
+		ok(t, l.Commit(ctx, ledger.Changes{
+			Rollups: []ledger.RollupDay{{DeviceDay: telemetry.DeviceDay{Kind: devices.KindStation, Device: id, Day: day}, Day: hours}},
+		}))
+	}
+	digest := func(hours bool) string {
+		t.Helper()
+		d, err := l.DrawnDigest(ctx, []string{"a"}, 5, 6, hours)
+		ok(t, err)
+		return d
+	}
+	days, hours := digest(false), digest(true)
+	draw("a", 6, 1)
+	if digest(false) != days || digest(true) == hours {
+		t.Error("hours count where they are asked about, and there alone")
+	}
+	hours = digest(true)
+	draw("b", 6, 1)
+	draw("a", 9, 1)
+	if digest(true) != hours {
+		t.Error("another station or day changes it")
+	}
+	draw("a", 6, 2)
+	if digest(true) == hours {
+		t.Error("a change does not")
+	}
+	ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{ledger.StationResults{Station: "a", Rules: "r", Days: []ledger.StationDay{{Day: station.Day{Day: 5, Readings: 1}}}}}}))
+	if digest(false) == days {
+		t.Error("a day that was worked out does not change it")
 	}
 }

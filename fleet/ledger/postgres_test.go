@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -37,6 +36,8 @@ func TestOnPostgreSQL(t *testing.T) {
 		"Money":               TestMoneyStored,
 		"Terms":               TestTermsStored,
 		"Closings":            TestClosingsStored,
+		"KeptMonths":          TestKeptMonthsStored,
+		"MoneyInputs":         TestMoneyInputs,
 		"PaidSwaps":           TestPaidSwaps,
 		"StationDaysStored":   TestStationDaysStored,
 		"StationFaultsStored": TestStationFaultsStored,
@@ -87,57 +88,11 @@ func replicas(t *testing.T, n int) []*ledger.Ledger {
 	return all
 }
 
-// Processes append and mark, others run jobs; no append of any is missed by any
-// job. It is TestNoAppendIsMissed with a ledger of its own for each.
+// Processes append and mark, others run jobs: a ledger for each.
 func TestNoAppendOfAnotherProcessIsMissed(t *testing.T) {
-	const writers, jobs, appends, keys = 3, 2, 150, 3
-	ledgers, ctx := replicas(t, writers+jobs), t.Context()
-	store := newCountingStore()
-	var writing, running sync.WaitGroup
-	quiet := make(chan struct{})
-	for w, l := range ledgers[:writers] {
-		writing.Go(func() {
-			for i := range appends {
-				day := batteryDay("b", int64((w+i)%keys))
-				store.append(day)
-				if err := l.MarkDirty(ctx, []telemetry.DeviceDay{day}); err != nil {
-					t.Errorf("MarkDirty: %v", err)
-					return
-				}
-			}
-		})
-	}
-	for _, l := range ledgers[writers:] {
-		running.Go(func() {
-			results := make(map[telemetry.DeviceDay]int)
-			watermark := int64(0)
-			for last := false; ; {
-				days, upTo, err := l.Dirty(ctx, watermark)
-				if err != nil {
-					t.Errorf("Dirty: %v", err)
-					return
-				}
-				for _, d := range days {
-					results[d.DeviceDay] = store.count(d.DeviceDay)
-				}
-				watermark = upTo
-				if last {
-					break
-				}
-				select {
-				case <-quiet:
-					last = true
-				default:
-				}
-			}
-			if want := store.all(); !maps.Equal(results, want) {
-				t.Errorf("results of a job: got %v, want %v", results, want)
-			}
-		})
-	}
-	writing.Wait()
-	close(quiet)
-	running.Wait()
+	const writers, jobs = 3, 2
+	all := replicas(t, writers+jobs)
+	missNoAppend(t, all[:writers], all[writers:], 150)
 }
 
 // A day that one process handed out is marked again by another, which had

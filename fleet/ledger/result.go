@@ -11,6 +11,15 @@ import (
 // Rollups returns the roll-ups of the device for the days in [fromDay, toDay),
 // ascending. Days without data are absent.
 func (l *Ledger) Rollups(ctx context.Context, ref devices.Ref, fromDay, toDay int64) ([]RollupDay, error) {
+	return l.rollups(ctx, ref, fromDay, toDay, true)
+}
+
+// RollupTotals is Rollups of the days as a whole: their hours may be missing.
+func (l *Ledger) RollupTotals(ctx context.Context, ref devices.Ref, fromDay, toDay int64) ([]RollupDay, error) {
+	return l.rollups(ctx, ref, fromDay, toDay, false)
+}
+
+func (l *Ledger) rollups(ctx context.Context, ref devices.Ref, fromDay, toDay int64, hours bool) ([]RollupDay, error) {
 	scan := func(row database.Scanner) (RollupDay, error) {
 		var (
 			d       RollupDay
@@ -21,7 +30,7 @@ func (l *Ledger) Rollups(ctx context.Context, ref devices.Ref, fromDay, toDay in
 			return RollupDay{}, err
 		}
 		var err error
-		d.Day, err = unpack(payload)
+		d.Day, err = unpack(payload, hours)
 		return d, err
 	}
 	days, err := database.Collect(ctx, l.db.Read, scan, `SELECT day, payload FROM rollups

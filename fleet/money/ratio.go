@@ -15,9 +15,6 @@ type Ratio struct {
 	Den int64
 }
 
-// PartsPerMillion is n/1 000 000.
-func PartsPerMillion(n int64) Ratio { return Ratio{n, 1_000_000} }
-
 // Valid reports whether it is a number.
 func (r Ratio) Valid() bool { return r.Den > 0 }
 

@@ -24,6 +24,27 @@ type Line struct {
 	Party     string       `json:"party,omitempty"`     // who gets the revenue share
 	Amount    money.Amount `json:"amount"`
 	Entries   []Entry      `json:"entries"`
+	Folded    *Folded      `json:"folded,omitempty"` // nil: Entries are all there are
+}
+
+// Folded is what was known of the entries of a line before each day of them became
+// one.
+type Folded struct {
+	Count int   `json:"count"`
+	First int64 `json:"first"` // Unix milliseconds
+	Last  int64 `json:"last"`
+}
+
+// Span is how many entries are behind the line, and when the first and the last of
+// them were, in Unix milliseconds.
+func (l *Line) Span() (count int, first, last int64) {
+	if l.Folded != nil {
+		return l.Folded.Count, l.Folded.First, l.Folded.Last
+	}
+	if n := len(l.Entries); n > 0 {
+		return n, l.Entries[0].At, l.Entries[n-1].At
+	}
+	return 0, 0, 0
 }
 
 // Totals are the sums of the lines: Operating is Revenue, Shares and Costs, of

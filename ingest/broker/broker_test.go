@@ -47,7 +47,7 @@ func (p *pipe) submit(ctx context.Context, m ingest.Message) error {
 // wait returns the first n messages.
 func (p *pipe) wait(t *testing.T, n int) []ingest.Message {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for range n {
 		select {
 		case <-p.came:
@@ -89,13 +89,13 @@ func start(t *testing.T, p *pipe, change func(*Options)) *Broker {
 func connect(t *testing.T, b *Broker, user, password string, change func(*paho.ClientOptions)) (paho.Client, error) {
 	t.Helper()
 	o := paho.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID(t.Name() + user).
-		SetUsername(user).SetPassword(password).SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
+		SetUsername(user).SetPassword(password).SetAutoReconnect(false).SetConnectTimeout(time.Minute)
 	if change != nil {
 		change(o)
 	}
 	c := paho.NewClient(o)
 	token := c.Connect()
-	if !token.WaitTimeout(10 * time.Second) {
+	if !token.WaitTimeout(time.Minute) {
 		t.Fatal("no answer to CONNECT")
 	}
 	t.Cleanup(func() { c.Disconnect(0) })
@@ -107,7 +107,7 @@ func connected(t *testing.T, b *Broker, want int) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for b.Connected() != want {
 		select {
 		case <-tick.C:
@@ -163,14 +163,14 @@ func TestAcknowledgedAfterCommit(t *testing.T) {
 				t.Errorf("principal (-want +got):\n%s", diff)
 			}
 			m.Done(ingest.Outcome{})
-			if !token.WaitTimeout(10 * time.Second) {
+			if !token.WaitTimeout(time.Minute) {
 				t.Fatal("not acknowledged after the commit")
 			}
 			// The packet id is free again: the flow ended on both sides.
 			if token = c.Publish("fleet/v1/station/s1/telemetry", qos, false, `{"queue":2}`); true {
 				p.wait(t, 1)[1].Done(ingest.Outcome{})
 			}
-			if !token.WaitTimeout(10 * time.Second) {
+			if !token.WaitTimeout(time.Minute) {
 				t.Fatal("the second publish was not acknowledged")
 			}
 		})
@@ -304,7 +304,7 @@ func TestUnackedIsBounded(t *testing.T) {
 		t.Fatalf("got %d messages, the last from %s; want 11, from s2", len(all), all[len(all)-1].Principal.Name)
 	}
 	all[10].Done(ingest.Outcome{})
-	if !token.WaitTimeout(10 * time.Second) {
+	if !token.WaitTimeout(time.Minute) {
 		t.Error("the other client was held up")
 	}
 	all[0].Done(ingest.Outcome{})
@@ -335,7 +335,7 @@ func TestSubscriptions(t *testing.T) {
 					t.Fatal(err)
 				}
 				token := c.Subscribe(tt.filter, 1, func(paho.Client, paho.Message) {})
-				token.WaitTimeout(10 * time.Second)
+				token.WaitTimeout(time.Minute)
 				got := token.(*paho.SubscribeToken).Result()[tt.filter] <= 2
 				if got != want {
 					t.Errorf("user %q: got %v, want %v", user, got, want)
@@ -351,7 +351,7 @@ func retained(t *testing.T, b *Broker, topic string) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if _, ok := b.server.Topics.Retained.Get(topic); ok {
 			return
@@ -372,7 +372,7 @@ func TestFanOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	device.Publish("fleet/v1/station/s1/status", 1, true, "online").WaitTimeout(10 * time.Second)
+	device.Publish("fleet/v1/station/s1/status", 1, true, "online").WaitTimeout(time.Minute)
 	retained(t, b, "fleet/v1/station/s1/status")
 	watcher, err := connect(t, b, "", "", nil)
 	if err != nil {
@@ -381,7 +381,7 @@ func TestFanOut(t *testing.T) {
 	got := make(chan string, 10)
 	watcher.Subscribe("fleet/v1/#", 1, func(_ paho.Client, m paho.Message) {
 		got <- fmt.Sprint(m.Topic(), " ", string(m.Payload()), " ", m.Retained())
-	}).WaitTimeout(10 * time.Second)
+	}).WaitTimeout(time.Minute)
 	expect := func(want string) {
 		t.Helper()
 		select {
@@ -389,12 +389,12 @@ func TestFanOut(t *testing.T) {
 			if g != want {
 				t.Errorf("got %q, want %q", g, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%q did not come", want)
 		}
 	}
 	expect("fleet/v1/station/s1/status online true")
-	device.Publish("fleet/v1/station/s1/telemetry", 1, false, `{"queue":3}`).WaitTimeout(10 * time.Second)
+	device.Publish("fleet/v1/station/s1/telemetry", 1, false, `{"queue":3}`).WaitTimeout(time.Minute)
 	expect(`fleet/v1/station/s1/telemetry {"queue":3} false`)
 }
 
@@ -440,7 +440,7 @@ func TestQuiesce(t *testing.T) {
 	b.Quiesce()
 	after := c.Publish("fleet/v1/station/s1/telemetry", 1, false, `{}`)
 	m.Done(ingest.Outcome{})
-	if !before.WaitTimeout(10 * time.Second) {
+	if !before.WaitTimeout(time.Minute) {
 		t.Error("what was taken before is not acknowledged")
 	}
 	if err := b.Close(); err != nil {
@@ -467,7 +467,7 @@ func TestTooLargeAPacketEndsTheConnection(t *testing.T) {
 	c.Publish("fleet/v1/station/s1/telemetry", 1, false, make([]byte, 2000))
 	select {
 	case <-lost:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the connection stayed up")
 	}
 	connected(t, b, 0)

@@ -137,7 +137,7 @@ func TestKeepAlive(t *testing.T) {
 	connected(t, b, 2) // a session begins just after its CONNACK
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for id := uint16(1); b.Connected() == 2; id++ {
 		alive.write(publishPacketWith(4, own, id, "x"))
 		select {
@@ -228,7 +228,7 @@ func TestStalledIsClosed(t *testing.T) {
 	stuck.write(append(publishPacketWith(4, own, 1, ""), publishPacketWith(4, own, 2, "")...))
 	p.wait(t, 1)
 	s := b.hook.sessions.only(ref(t, "station/s1"))
-	for deadline := time.Now().Add(10 * time.Second); s.intake.step.Load() != 3; { // the second waits
+	for deadline := time.Now().Add(time.Minute); s.intake.step.Load() != 3; { // the second waits
 		if time.Now().After(deadline) {
 			t.Fatal("the second publish does not wait")
 		}
@@ -269,7 +269,7 @@ func TestBufferIsGivenBack(t *testing.T) {
 	// The buffer is the reader's: what it says over the network tells when to look.
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(10 * time.Second); conn.shrunk.Load() == 0; {
+	for deadline := time.After(time.Minute); conn.shrunk.Load() == 0; {
 		select {
 		case <-tick.C:
 		case <-deadline:

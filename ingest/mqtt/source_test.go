@@ -9,6 +9,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
 	"github.com/fleetwatt/fleetwatt/ingest"
 	"github.com/fleetwatt/fleetwatt/ingest/servertest"
 )
@@ -128,7 +129,7 @@ func TestAcknowledgedAfterCommit(t *testing.T) {
 	subscribed(t, s)
 	dev := device(t, m.URL, "dev")
 	for i := range 10 {
-		dev.Publish(topic, 1, false, fmt.Sprint("m", i)).WaitTimeout(10 * time.Second)
+		dev.Publish(topic, 1, false, fmt.Sprint("m", i)).WaitTimeout(time.Minute)
 	}
 	held.wait(t, 10)
 	for _, msg := range held.held[:4] { // the first four are committed
@@ -196,7 +197,7 @@ func TestReplicasShare(t *testing.T) {
 	dev := device(t, m.URL, "dev")
 	const n = 400
 	for i := range n {
-		dev.Publish(topic, 1, false, fmt.Sprint("m", i)).WaitTimeout(10 * time.Second)
+		dev.Publish(topic, 1, false, fmt.Sprint("m", i)).WaitTimeout(time.Minute)
 	}
 	eventually(t, "all messages", func() bool { return len(a.came)+len(b.came) == n })
 	if len(a.came) == 0 || len(b.came) == 0 {
@@ -210,7 +211,7 @@ func TestReplicasShare(t *testing.T) {
 }
 
 func TestNoBroker(t *testing.T) {
-	s, stop := run(t, fmt.Sprintf("tcp://127.0.0.1:%d", servertest.FreePort(t)), newPipe(false), "source", "")
+	s, stop := run(t, fmt.Sprintf("tcp://127.0.0.1:%d", processtest.FreePort(t)), newPipe(false), "source", "")
 	if s.Trouble() == "" {
 		t.Error("no trouble without a broker")
 	}

@@ -67,7 +67,7 @@ func TestTLS(t *testing.T) {
 				return
 			}
 			subscribed(t, s)
-			device(t, m.URL, "dev").Publish(topic, 1, false, "m").WaitTimeout(10 * time.Second)
+			device(t, m.URL, "dev").Publish(topic, 1, false, "m").WaitTimeout(time.Minute)
 			p.wait(t, 1)
 		})
 	}
@@ -178,7 +178,7 @@ func TestSilentBroker(t *testing.T) {
 	eventually(t, "noticed", func() bool { return s.Trouble() != "" })
 	m.Thaw()
 	subscribed(t, s)
-	device(t, m.URL, "dev").Publish(topic, 1, false, "after").WaitTimeout(10 * time.Second)
+	device(t, m.URL, "dev").Publish(topic, 1, false, "after").WaitTimeout(time.Minute)
 	eventually(t, "message", func() bool { return p.count("after") > 0 })
 }
 
@@ -208,7 +208,7 @@ func TestSparkplug(t *testing.T) {
 	subscribed(t, s)
 	watcher := device(t, m.URL, "watcher")
 	states := make(chan string, 10)
-	watcher.Subscribe(state, 1, func(_ paho.Client, msg paho.Message) { states <- string(msg.Payload()) }).WaitTimeout(10 * time.Second)
+	watcher.Subscribe(state, 1, func(_ paho.Client, msg paho.Message) { states <- string(msg.Payload()) }).WaitTimeout(time.Minute)
 	next := func(want string) {
 		t.Helper()
 		select {
@@ -221,8 +221,8 @@ func TestSparkplug(t *testing.T) {
 		}
 	}
 	next("online 1")
-	watcher.Publish("spBv1.0/g/NDATA/n", 0, false, "metrics").WaitTimeout(10 * time.Second)
-	watcher.Publish(topic, 1, false, "reading").WaitTimeout(10 * time.Second)
+	watcher.Publish("spBv1.0/g/NDATA/n", 0, false, "metrics").WaitTimeout(time.Minute)
+	watcher.Publish(topic, 1, false, "reading").WaitTimeout(time.Minute)
 	eventually(t, "both", func() bool { return spark.count("metrics") == 1 && fleet.count("reading") == 1 })
 	if fleet.count("metrics")+spark.count("reading") != 0 {
 		t.Error("a message went the other's way")
@@ -230,7 +230,7 @@ func TestSparkplug(t *testing.T) {
 	// Another client of the same id: the broker cuts the source's connection, and
 	// tells its will; the source comes again, with a new one.
 	thief := paho.NewClient(paho.NewClientOptions().AddBroker(m.URL).SetClientID("source").SetAutoReconnect(false))
-	thief.Connect().WaitTimeout(10 * time.Second)
+	thief.Connect().WaitTimeout(time.Minute)
 	next("offline 1")
 	next("online 2")
 }

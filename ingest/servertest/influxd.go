@@ -4,17 +4,20 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
 )
 
 // Influxd is a running InfluxDB 1.8. Every write that it answers with 204 has
 // been synced to disk.
 type Influxd struct {
 	URL string // http://127.0.0.1:port
-	s   *server
+	s   *processtest.Server
 }
 
 const influxdConfig = `reporting-disabled = true
@@ -43,13 +46,14 @@ func StartInfluxd(t testing.TB, env ...string) *Influxd {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "influxdb.conf")
-	db := &Influxd{s: &server{
-		t: t, name: "influxd", dir: dir, env: env,
-		path: lookPath(t, "influxd", goBins()...),
-		args: []string{"run", "-config", config},
-	}}
+	path := lookPath(t, "influxd", goBins()...)
+	db := &Influxd{s: &processtest.Server{T: t, Name: "influxd", Dir: dir, Command: func() *exec.Cmd {
+		cmd := exec.Command(path, "run", "-config", config)
+		cmd.Env = append(os.Environ(), env...)
+		return cmd
+	}}}
 	client := &http.Client{Timeout: time.Second}
-	db.s.ready = func() error {
+	db.s.Ready = func() error {
 		resp, err := client.Get(db.URL + "/ping")
 		if err != nil {
 			return err
@@ -61,10 +65,10 @@ func StartInfluxd(t testing.TB, env ...string) *Influxd {
 		return nil
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	db.s.startOnFreePorts(func() {
-		port := FreePort(t)
+	db.s.StartOnFreePorts(func() {
+		port := processtest.FreePort(t)
 		db.URL = fmt.Sprintf("http://127.0.0.1:%d", port)
-		text := fmt.Sprintf(influxdConfig, FreePort(t),
+		text := fmt.Sprintf(influxdConfig, processtest.FreePort(t),
 			filepath.Join(dir, "meta"), filepath.Join(dir, "data"), filepath.Join(dir, "wal"), port)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatalf("write influxd configuration: %v", err)
@@ -74,14 +78,14 @@ func StartInfluxd(t testing.TB, env ...string) *Influxd {
 }
 
 // Stop kills the server with SIGKILL.
-func (db *Influxd) Stop() { db.s.end(syscall.SIGKILL) }
+func (db *Influxd) Stop() { db.s.End(syscall.SIGKILL) }
 
 // Start starts a stopped server again, with its data, at the same URL.
-func (db *Influxd) Start() { db.s.mustStart() }
+func (db *Influxd) Start() { db.s.Start() }
 
 // Freeze stops the process with SIGSTOP: when Freeze returns it accepts
 // connections and answers nothing.
-func (db *Influxd) Freeze() { db.s.freeze() }
+func (db *Influxd) Freeze() { db.s.Freeze() }
 
 // Thaw lets a frozen process go on.
-func (db *Influxd) Thaw() { db.s.signal(syscall.SIGCONT) }
+func (db *Influxd) Thaw() { db.s.Signal(syscall.SIGCONT) }

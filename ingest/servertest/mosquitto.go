@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
 )
 
 // Mosquitto is a running mosquitto broker that lets everybody in and keeps
@@ -19,7 +22,7 @@ type Mosquitto struct {
 	// TLSURL is ssl://127.0.0.1:port, of a second listener; empty where there is
 	// none.
 	TLSURL string
-	s      *server
+	s      *processtest.Server
 }
 
 // A broker started by root would become another user, who may not write to the
@@ -62,26 +65,25 @@ func startMosquitto(t testing.TB, a *Authority, extraConfig []string) *Mosquitto
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "mosquitto.conf")
-	m := &Mosquitto{s: &server{
-		t: t, name: "mosquitto", dir: dir,
-		path: lookPath(t, "mosquitto", "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"),
-		args: []string{"-c", config},
+	path := lookPath(t, "mosquitto", "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+	m := &Mosquitto{s: &processtest.Server{
+		T: t, Name: "mosquitto", Dir: dir, Command: func() *exec.Cmd { return exec.Command(path, "-c", config) },
 	}}
-	m.s.ready = func() error {
+	m.s.Ready = func() error {
 		conn, err := net.DialTimeout("tcp", m.Addr, time.Second)
 		if err != nil {
 			return err
 		}
 		return conn.Close()
 	}
-	m.s.startOnFreePorts(func() {
-		port := FreePort(t)
+	m.s.StartOnFreePorts(func() {
+		port := processtest.FreePort(t)
 		m.Addr = fmt.Sprintf("127.0.0.1:%d", port)
 		m.URL = "tcp://" + m.Addr
 		text := fmt.Sprintf(mosquittoConfig, port, dir) + strings.Join(extraConfig, "\n") + "\n"
 		if a != nil {
 			cert, key := a.Issue("mosquitto")
-			tlsPort := FreePort(t)
+			tlsPort := processtest.FreePort(t)
 			m.TLSURL = fmt.Sprintf("ssl://127.0.0.1:%d", tlsPort)
 			text += fmt.Sprintf(mosquittoTLS, tlsPort, a.CAFile, cert, key)
 		}
@@ -93,16 +95,16 @@ func startMosquitto(t testing.TB, a *Authority, extraConfig []string) *Mosquitto
 }
 
 // Stop ends the broker with SIGTERM; it saves its sessions and queues.
-func (m *Mosquitto) Stop() { m.s.end(syscall.SIGTERM) }
+func (m *Mosquitto) Stop() { m.s.End(syscall.SIGTERM) }
 
 // Kill ends the broker with SIGKILL; what it has not saved is gone.
-func (m *Mosquitto) Kill() { m.s.end(syscall.SIGKILL) }
+func (m *Mosquitto) Kill() { m.s.End(syscall.SIGKILL) }
 
 // Start starts a stopped broker again, with what it saved, at the same URL.
-func (m *Mosquitto) Start() { m.s.mustStart() }
+func (m *Mosquitto) Start() { m.s.Start() }
 
 // Freeze stops the process with SIGSTOP; it stands still when Freeze returns.
-func (m *Mosquitto) Freeze() { m.s.freeze() }
+func (m *Mosquitto) Freeze() { m.s.Freeze() }
 
 // Thaw lets a frozen process go on.
-func (m *Mosquitto) Thaw() { m.s.signal(syscall.SIGCONT) }
+func (m *Mosquitto) Thaw() { m.s.Signal(syscall.SIGCONT) }

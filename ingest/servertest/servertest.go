@@ -8,25 +8,13 @@
 package servertest
 
 import (
-	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// FreePort returns a TCP port of 127.0.0.1 that nobody listened on a moment
-// ago.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
+)
 
 // lookPath finds the program in PATH, then in dirs. Where it is missing the
 // test ends.
@@ -43,10 +31,7 @@ func lookPath(t testing.TB, name string, dirs ...string) string {
 			return path
 		}
 	}
-	if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-		t.Fatalf("%s is not installed, and FLEETWATT_REQUIRE_ALL=1", name)
-	}
-	t.Skipf("%s is not installed", name)
+	processtest.Missing(t, name+" is not installed")
 	return ""
 }
 

@@ -40,7 +40,7 @@ func (a *App) openAPI(metrics *prometheus.Registry) (err error) {
 		StationRules:    a.stationRules,
 		Money:           a.money(),
 		BuildingReports: reports{a.buildings()},
-		OnDeviceChanged: a.ledger.Invalidate,
+		OnDeviceChanged: a.ledger.Invalidate, Earlier: a.cfg.OwnersSeeEarlier,
 	})
 	if err != nil {
 		return err

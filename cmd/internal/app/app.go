@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -82,10 +83,13 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(a.cfg.Data, 0o750); err != nil {
-		return fmt.Errorf("make data directory (see --data): %w", err)
+		return fmt.Errorf("make data directory (choose another with --data): %w", err)
 	}
 	// Whatever the store is, the SQLite files beside it have one user.
 	lock, err := dirlock.Take(a.cfg.Data, "fleetwatt.lock")
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("user %d may not write in the data directory %s: give it to that user, or choose another with --data: %w", os.Getuid(), a.cfg.Data, err)
+	}
 	if err != nil {
 		return fmt.Errorf("lock data directory: %w", err)
 	}
@@ -206,7 +210,7 @@ func (a *App) openJobs(ctx context.Context) error {
 	a.runner, err = fleet.NewRunner(fleet.Options{
 		Jobs: slices.Concat([]fleet.Job{
 			fleet.Rollup(a.store, a.schema, a.cfg.RollupSchedule),
-		}, a.batteryJobs(), a.stationJobs(), a.buildingJobs()),
+		}, a.batteryJobs(), a.stationJobs(), a.buildingJobs(), a.moneyJobs()),
 		Runs: newLiveRuns(a.ledger, a.live), Results: a.ledger, Marker: a.ledger, Leader: a.ledger, Now: a.now, Logger: a.log,
 		Gone: func(err error) bool { return errors.Is(err, registry.ErrNotFound) },
 	})

@@ -18,10 +18,15 @@ type money struct {
 	api.Finances
 }
 
-func (a *App) money() money {
-	accounts := &fleet.Accounts{Estate: estate{a.registry}, Books: a.ledger, Now: a.now}
-	return money{a.ledger, accounts, accounts}
+func (a *App) money() money { return money{a.ledger, a.accounts(), a.accounts()} }
+
+// accounts make statements, and returns of them.
+func (a *App) accounts() *fleet.Accounts {
+	return &fleet.Accounts{Estate: estate{a.registry}, Books: a.ledger, Now: a.now}
 }
+
+// moneyJobs are the jobs of money.
+func (a *App) moneyJobs() []fleet.Job { return []fleet.Job{a.accounts().Job(a.cfg.MoneySchedule)} }
 
 // estate is the registry, in the words of accounts.
 type estate struct{ registry *registry.Registry }

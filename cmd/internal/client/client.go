@@ -30,10 +30,13 @@ type Client struct {
 	key     string
 	http    *http.Client
 	timeout time.Duration
+
+	// How a user says what the server is, and the key, for errors.
+	sayServer, sayKey string
 }
 
 // New returns a client of the server at a URL like http://127.0.0.1:8080, with
-// the admin key.
+// the admin key. Its errors name --server and --api-key.
 func New(server, key string) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.User != nil {
@@ -45,11 +48,15 @@ func New(server, key string) (*Client, error) {
 	transport.DisableCompression = true
 	return &Client{
 		base: url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, key: key, timeout: callTimeout,
+		sayServer: "--server", sayKey: "--api-key, FLEETWATT_API_KEY, or --data with the server's data directory",
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the key is for this server alone
 		}},
 	}, nil
 }
+
+// Named makes errors name other flags. It is called before the first call.
+func (c *Client) Named(server, key string) { c.sayServer, c.sayKey = server, key }
 
 // ErrInterrupted ends a call whose context was cancelled. It is not
 // context.Canceled: whoever breaks a command off does not get what it was for.
@@ -66,8 +73,6 @@ func (e *Error) Error() string { return e.Message }
 // Call sends body, if it is not nil, as JSON to the path below /api/v1 and
 // decodes the answer into into, if that is not nil. A refusal is an *Error.
 func (c *Client) Call(ctx context.Context, method, path string, query url.Values, body, into any) (http.Header, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	var reader io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -76,7 +81,19 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 		}
 		reader = bytes.NewReader(b)
 	}
-	res, err := c.send(ctx, method, path, query, reader)
+	return c.exchange(ctx, method, path, query, "application/json", reader, into)
+}
+
+// Upload posts a file and decodes the answer into into. A refusal is an *Error.
+func (c *Client) Upload(ctx context.Context, path string, query url.Values, contentType string, file io.Reader, into any) error {
+	_, err := c.exchange(ctx, http.MethodPost, path, query, contentType, file, into)
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader, into any) (http.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	res, err := c.send(ctx, method, path, query, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -99,11 +116,11 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 // Download gets a file, for which it waits as long as it takes. The caller reads
 // and closes the answer's body.
 func (c *Client) Download(ctx context.Context, path string, query url.Values) (*http.Response, error) {
-	return c.send(ctx, http.MethodGet, path, query, nil)
+	return c.send(ctx, http.MethodGet, path, query, "", nil)
 }
 
 // send returns an answer of success.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
 	u := c.base
 	raw := u.Path + prefix + path
 	unescaped, err := url.PathUnescape(raw)
@@ -118,7 +135,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	req.Header.Set("Accept", "*/*")
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -97,6 +98,60 @@ func TestNobodyThere(t *testing.T) {
 	_, err = c.Call(t.Context(), http.MethodGet, "/x", nil, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), s.URL) || !strings.Contains(err.Error(), "--server") || strings.Contains(err.Error(), key) {
 		t.Errorf("got %v, want the address and what to do", err)
+	}
+}
+
+// Where the server and the key are given by other flags, errors name those.
+func TestNamed(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	c.Named("--api", "--admin-key")
+	_, err := c.Call(t.Context(), http.MethodGet, "/x", nil, nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "give --admin-key") || strings.Contains(err.Error(), "--api-key") {
+		t.Errorf("a wrong key: got %v", err)
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	if c, err = New(gone.URL, key); err != nil {
+		t.Fatal(err)
+	}
+	c.Named("--api", "--admin-key")
+	if _, err := c.Call(t.Context(), http.MethodGet, "/x", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "with --api (") {
+		t.Errorf("nobody there: got %v", err)
+	}
+}
+
+// What does not speak HTTP is told apart from a server that is away.
+func TestAnotherProtocol(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			_ = conn.Close()
+		}
+	}()
+	c, err := New("http://"+l.Addr().String(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Call(t.Context(), http.MethodGet, "/x", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "HTTP address") {
+		t.Errorf("got %v, want a question", err)
+	}
+}
+
+func TestUpload(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, `{"got":%q}`, r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Content-Type")+" "+string(body))
+	})
+	var got struct{ Got string }
+	if err := c.Upload(t.Context(), "/import", url.Values{"kind": {"owner"}}, "text/csv", strings.NewReader("id\n"), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "POST /api/v1/import?kind=owner text/csv id\n"; got.Got != want {
+		t.Errorf("got %q, want %q", got.Got, want)
 	}
 }
 

@@ -31,15 +31,15 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return ErrInterrupted
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at %s: is `fleetwatt serve` running there? name another address with --server (%w)", where, err)
+		return fmt.Errorf("nothing listens at %s: is `fleetwatt serve` running there? name another address with %s (%w)", where, c.sayServer, err)
 	case errors.As(err, &dns):
-		return fmt.Errorf("the host of %s is not known: is --server right? (%w)", where, err)
+		return fmt.Errorf("the host of %s is not known: is %s right? (%w)", where, c.sayServer, err)
 	case errors.As(err, &unknownCA):
 		return fmt.Errorf("the certificate of %s is signed by nobody this machine trusts (%w)", where, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s did not answer in time: %s/readyz says what is wrong there (%w)", where, where, err)
 	}
-	return fmt.Errorf("call %s: %w", where, err)
+	return fmt.Errorf("call %s: %w (is that the HTTP address of a fleetwatt server?)", where, err)
 }
 
 // problem is an RFC 9457 problem as the server writes it.
@@ -57,7 +57,7 @@ type problem struct {
 func (c *Client) refusal(res *http.Response) error {
 	e := &Error{Status: res.StatusCode, Message: fmt.Sprintf("%s answers %s: is that a fleetwatt server?", c.base.Redacted(), res.Status)}
 	if res.StatusCode == http.StatusUnauthorized {
-		e.Message = fmt.Sprintf("%s does not accept the key: give --api-key, FLEETWATT_API_KEY, or --data with the server's data directory", c.base.Redacted())
+		e.Message = fmt.Sprintf("%s does not accept the key: give %s", c.base.Redacted(), c.sayKey)
 		return e
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,11 +13,14 @@ import (
 // Battery is how batteries are judged. What is left out has the value in
 // brackets.
 type Battery struct {
-	EndOfLifePct float64           `yaml:"end_of_life_pct,omitempty"` // state of health (80)
-	Weights      Weights           `yaml:"score_weights,omitempty"`   // of the parts of the health score
-	Limits       Limits            `yaml:"limits,omitempty"`          // beyond which an event is negative
-	Warranty     Warranty          `yaml:"warranty,omitempty"`        // limits of the warranty (none)
-	Models       map[string]string `yaml:"ageing_models,omitempty"`   // by chemistry: naumann_lfp, schmalstieg_nmc or unspecific (by its name)
+	EndOfLifePct float64 `yaml:"end_of_life_pct,omitempty"` // state of health (80)
+	// SensorErrorPct is the declared accuracy of the current sensors, ± % of what
+	// flows: gain, and offset over the mean current, together (0.5).
+	SensorErrorPct *float64          `yaml:"sensor_error_pct,omitempty"`
+	Weights        Weights           `yaml:"score_weights,omitempty"` // of the parts of the health score
+	Limits         Limits            `yaml:"limits,omitempty"`        // beyond which an event is negative
+	Warranty       Warranty          `yaml:"warranty,omitempty"`      // limits of the warranty (none)
+	Models         map[string]string `yaml:"ageing_models,omitempty"` // by chemistry: naumann_lfp, schmalstieg_nmc or unspecific (by its name)
 }
 
 // Weights of the parts of the health score; 0 leaves one out.
@@ -56,7 +60,7 @@ type Warranty struct {
 
 // zero reports whether nothing is set.
 func (b *Battery) zero() bool {
-	return b.EndOfLifePct == 0 && b.Weights == Weights{} && b.Limits == Limits{} && b.Warranty == Warranty{} && len(b.Models) == 0
+	return b.EndOfLifePct == 0 && b.SensorErrorPct == nil && b.Weights == Weights{} && b.Limits == Limits{} && b.Warranty == Warranty{} && len(b.Models) == 0
 }
 
 // setting is a number that may be set, where it goes, and its bounds.
@@ -104,6 +108,9 @@ func (b *Battery) Rules() dossier.Rules {
 	if eol := b.EndOfLifePct; eol != 0 {
 		r.Score.EndOfLifePct, r.Outlook.Life.EndOfLife, r.Knee.EndOfLife = eol, eol/100, eol/100
 	}
+	if e := b.SensorErrorPct; e != nil {
+		r.Degradation.BiasErr = *e / 100 / math.Sqrt(3) // errors are anywhere within the bounds
+	}
 	w := b.Warranty
 	r.Warranty = battery.WarrantyTerms{
 		Years: w.Years, Cycles: w.Cycles, ThroughputWh: w.ThroughputWh, HeatHours: w.HeatHours, ColdHours: w.ColdHours,
@@ -125,6 +132,8 @@ func (c *Config) validateBattery(v *problems) {
 	b := &c.Battery
 	const section = "battery"
 	v.check(b.EndOfLifePct == 0 || b.EndOfLifePct >= 20 && b.EndOfLifePct <= 99, section, "end_of_life_pct %v: want 20 to 99", b.EndOfLifePct)
+	e := b.SensorErrorPct
+	v.check(e == nil || *e >= 0 && *e <= 20, section, "sensor_error_pct: want 0 to 20")
 	for _, s := range b.settings(new(dossier.Rules)) {
 		v.check(s.from == nil || *s.from >= s.least && *s.from <= s.most, section, "%s: want %v to %v", s.key, s.least, s.most)
 	}

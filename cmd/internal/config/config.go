@@ -78,6 +78,8 @@ type Config struct {
 	BatteryHourly    string        // [battery-hourly] cron, UTC
 	StationSchedule  string        // [station-schedule] cron, UTC
 	BuildingSchedule string        // [building-schedule] cron, UTC
+	MoneySchedule    string        // [statement-schedule] cron, UTC
+	OwnersSeeEarlier bool          // [owners-see-earlier] what their devices did before they had them
 
 	Fields  []Field // [fields] of the file only: measurements beyond the standard ones
 	Station Station // [station] of the file only: what stations do not report
@@ -124,7 +126,7 @@ func Default() Config {
 		RollupSchedule: "*/15 * * * *",
 		OIDCAudience:   "fleetwatt", OIDCRoleClaim: "fleetwatt_role", OIDCOwnerClaim: "fleetwatt_owner", OIDCDeviceClaim: "fleetwatt_device",
 		HTTPRate: 200, HTTPBurst: 400,
-		BatterySchedule: "20 1 * * *", BatteryHourly: "5 * * * *", StationSchedule: "35 * * * *", BuildingSchedule: "50 * * * *",
+		BatterySchedule: "20 1 * * *", BatteryHourly: "5 * * * *", StationSchedule: "35 * * * *", BuildingSchedule: "50 * * * *", MoneySchedule: "10 3 * * *",
 	}
 }
 
@@ -190,4 +192,6 @@ func (c *Config) Bind(f *pflag.FlagSet) {
 	f.StringVar(&c.BatteryHourly, "battery-hourly", c.BatteryHourly, "when the use of batteries today is brought up to date (cron, UTC)")
 	f.StringVar(&c.StationSchedule, "station-schedule", c.StationSchedule, "when the service of stations is computed (cron, UTC)")
 	f.StringVar(&c.BuildingSchedule, "building-schedule", c.BuildingSchedule, "when the savings of buildings are computed (cron, UTC)")
+	f.StringVar(&c.MoneySchedule, "statement-schedule", c.MoneySchedule, "when the months of owners are added up (cron, UTC)")
+	f.BoolVar(&c.OwnersSeeEarlier, "owners-see-earlier", c.OwnersSeeEarlier, "show owners what their devices did before they had them")
 }

@@ -53,6 +53,7 @@ func (c *Config) Validate() error {
 	v.schedule("battery-hourly", c.BatteryHourly)
 	v.schedule("station-schedule", c.StationSchedule)
 	v.schedule("building-schedule", c.BuildingSchedule)
+	v.schedule("statement-schedule", c.MoneySchedule)
 	c.validateStation(&v)
 	c.validateBattery(&v)
 	c.validateBuilding(&v)

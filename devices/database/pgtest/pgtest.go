@@ -10,7 +10,6 @@ package pgtest
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -23,21 +22,19 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-const startTimeout = 60 * time.Second
+	"github.com/fleetwatt/fleetwatt/devices/processtest"
+)
 
 // Server is one PostgreSQL. Its methods are called by one goroutine at a time,
 // but for Database.
 type Server struct {
 	t      testing.TB
+	p      *processtest.Server // its first process
 	bin    string
-	dir    string
 	port   int
 	as     *syscall.Credential // nil: whoever runs the test
-	cmd    *exec.Cmd           // nil: it does not run
-	exited chan struct{}       // closed once cmd has been waited for
-	frozen []int               // processes
+	frozen []int               // processes beside the first
 	made   atomic.Int64
 }
 
@@ -47,35 +44,26 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
-		missing(t, err)
+		processtest.Missing(t, err.Error())
 	}
-	s := &Server{t: t, bin: bin, dir: t.TempDir()}
+	s := &Server{t: t, bin: bin}
+	s.p = &processtest.Server{T: t, Name: "postgres", Dir: t.TempDir(), Ready: func() error { return s.exec("SELECT 1") }, Command: func() *exec.Cmd {
+		return s.command("postgres", "-D", s.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port),
+			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")
+	}}
 	if err := s.stepDown(); err != nil {
-		missing(t, err)
+		processtest.Missing(t, "nobody to run PostgreSQL as: "+err.Error())
 	}
 	// Names sort as an English dictionary has them unless a column says
 	// otherwise: whoever relies on the order of bytes must ask for it.
-	s.run("initdb", "--pgdata="+s.data(), "--username=fleetwatt", "--auth=trust", "--no-sync", "--encoding=UTF8",
-		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
-	t.Cleanup(func() { s.end(syscall.SIGQUIT) })
-	for range 5 {
-		// Between finding a port and binding it another process may take it.
-		s.port = freePort(t)
-		if s.start() {
-			return s
-		}
+	out, err := s.command("initdb", "--pgdata="+s.data(), "--username=fleetwatt", "--auth=trust", "--no-sync", "--encoding=UTF8",
+		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US").CombinedOutput()
+	if err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	t.Fatalf("start PostgreSQL: it ended by itself\n%s", s.log())
-	return nil
-}
-
-// missing skips a test for want of a server.
-func missing(t testing.TB, why error) {
-	t.Helper()
-	if os.Getenv("FLEETWATT_REQUIRE_ALL") == "1" {
-		t.Fatalf("PostgreSQL is needed: %v", why)
-	}
-	t.Skipf("PostgreSQL is needed: %v", why)
+	s.p.StartOnFreePorts(func() { s.port = processtest.FreePort(t) })
+	t.Cleanup(func() { s.p.End(syscall.SIGQUIT) }) // which ends all its processes
+	return s
 }
 
 // binaries is the directory of initdb and postgres. Debian keeps them out of
@@ -86,7 +74,7 @@ func binaries() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", errors.New("initdb is neither in PATH nor in /usr/lib/postgresql (Debian: apt install postgresql)")
+		return "", errors.New("PostgreSQL is not installed: initdb is neither in PATH nor in /usr/lib/postgresql (Debian: apt install postgresql)")
 	}
 	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
 	return filepath.Dir(newest), nil
@@ -121,69 +109,20 @@ func (s *Server) stepDown() error {
 		return err
 	}
 	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
+	if err := os.Chown(s.p.Dir, int(uid), int(gid)); err != nil {
 		return err
 	}
-	return os.Chmod(filepath.Dir(s.dir), 0o755) // the way to it
+	return os.Chmod(filepath.Dir(s.p.Dir), 0o755) // the way to it
 }
 
-func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) data() string { return filepath.Join(s.p.Dir, "data") }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
-	cmd.Dir = s.dir
+	cmd.Dir = s.p.Dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	return cmd
-}
-
-func (s *Server) run(name string, args ...string) {
-	s.t.Helper()
-	if out, err := s.command(name, args...).CombinedOutput(); err != nil {
-		s.t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-}
-
-// start reports false where the server ended by itself.
-func (s *Server) start() bool {
-	s.t.Helper()
-	cmd := s.command("postgres", "-D", s.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port),
-		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")
-	logFile, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		s.t.Fatalf("start PostgreSQL: %v", err)
-	}
-	defer logFile.Close()
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	if err := cmd.Start(); err != nil {
-		s.t.Fatalf("start PostgreSQL: %v", err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait() // killed servers exit with an error by design
-	}()
-	s.cmd, s.exited = cmd, exited
-
-	deadline := time.NewTimer(startTimeout)
-	defer deadline.Stop()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		select {
-		case <-exited:
-			s.cmd = nil
-			return false
-		case <-deadline.C:
-			err := s.exec("SELECT 1")
-			s.end(syscall.SIGKILL)
-			s.t.Fatalf("start PostgreSQL: not ready after %s: %v\n%s", startTimeout, err, s.log())
-		case <-poll.C:
-			if s.exec("SELECT 1") == nil {
-				return true
-			}
-		}
-	}
 }
 
 // Kill ends the server as a crash of the machine does. Of the first process
@@ -191,7 +130,7 @@ func (s *Server) start() bool {
 func (s *Server) Kill() {
 	s.t.Helper()
 	others := s.others()
-	s.end(syscall.SIGKILL)
+	s.p.End(syscall.SIGKILL)
 	s.signal(others, syscall.SIGKILL)
 }
 
@@ -199,14 +138,19 @@ func (s *Server) Kill() {
 // answers on them, until Thaw or the end of the test.
 func (s *Server) Freeze() {
 	s.t.Helper()
-	s.frozen = append(s.others(), s.cmd.Process.Pid)
+	s.frozen = s.others()
 	s.t.Cleanup(s.Thaw)
+	s.p.Freeze()
 	s.signal(s.frozen, syscall.SIGSTOP)
 }
 
 // Thaw lets the server go on after Freeze. It may be called twice.
 func (s *Server) Thaw() {
 	s.t.Helper()
+	if s.frozen == nil {
+		return
+	}
+	s.p.Signal(syscall.SIGCONT)
 	s.signal(s.frozen, syscall.SIGCONT)
 	s.frozen = nil
 }
@@ -243,32 +187,13 @@ func (s *Server) others() []int {
 // Restart starts the server again after Kill, on the port it had.
 func (s *Server) Restart() {
 	s.t.Helper()
-	deadline := time.Now().Add(startTimeout)
-	for !s.start() {
+	for deadline := time.Now().Add(time.Minute); !s.p.TryStart(); {
 		// It refuses as long as processes of the one before hold its memory.
 		if time.Now().After(deadline) {
-			s.t.Fatalf("restart PostgreSQL: it ended by itself\n%s", s.log())
+			s.p.Start()
+			return
 		}
 	}
-}
-
-// end sends the signal and waits until the first process is gone.
-func (s *Server) end(sig syscall.Signal) {
-	s.t.Helper()
-	if s.cmd == nil {
-		return
-	}
-	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		s.t.Errorf("signal %v to PostgreSQL: %v", sig, err)
-	}
-	select {
-	case <-s.exited:
-	case <-time.After(startTimeout):
-		_ = s.cmd.Process.Kill() // what it left undone is reported below
-		<-s.exited
-		s.t.Errorf("PostgreSQL did not end within %s of %v", startTimeout, sig)
-	}
-	s.cmd = nil
 }
 
 // Database makes an empty database and returns its URL.
@@ -293,25 +218,4 @@ func (s *Server) exec(statement string) error {
 	}
 	_, err = c.Exec(s.t.Context(), statement)
 	return errors.Join(err, c.Close(s.t.Context()))
-}
-
-func (s *Server) logPath() string { return filepath.Join(s.dir, "server.log") }
-
-// log is the end of what the server printed.
-func (s *Server) log() string {
-	b, err := os.ReadFile(s.logPath())
-	if err != nil {
-		return fmt.Sprintf("no log: %v", err)
-	}
-	return string(b[max(0, len(b)-4096):])
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer func() { _ = l.Close() }() // only its number is wanted
-	return l.Addr().(*net.TCPAddr).Port
 }

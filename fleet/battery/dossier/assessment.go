@@ -23,7 +23,7 @@ type SwapUse struct {
 }
 
 // SwapVersion names the rules of SwapUse.
-const SwapVersion = "swaps/1"
+const SwapVersion = "swaps/2"
 
 // Assessment is all that is known of a battery as of a day.
 type Assessment struct {
@@ -72,9 +72,10 @@ func Replay(id string, days []Day, swaps []Swaps, s Sheet, r Rules, asOf int64) 
 	from := max(x.RecentFrom(), x.First)
 	w := station.Window{From: startOf(from), To: a.AsOf}
 	a.recent(days, w, s, r)
-	a.swaps(swaps, w, x.Recent().OutWh)
+	handed := x.Handed(swaps)
+	a.swaps(swaps, w, handed, x.Recent().OutWh)
 	a.Passport = x.passport(a, s)
-	a.Standing = x.Standing(id, a.Swaps.Swaps, s, r)
+	a.Standing = x.Standing(id, handed, s, r)
 	return a, true
 }
 
@@ -141,15 +142,20 @@ func utilization(seconds map[string]float64, w station.Window, r station.UseRule
 	return station.Use(samples, w, r)
 }
 
-func (a *Assessment) swaps(swaps []Swaps, w station.Window, delivered float64) {
+func (a *Assessment) swaps(swaps []Swaps, w station.Window, handed int, delivered float64) {
 	from, to := w.From, w.To
 	a.Swaps.Basis = battery.Basis{Status: battery.HealthOK, Method: "swap_events", Version: SwapVersion, From: &from, To: &to}
+	if handed < 0 {
+		a.Swaps.Basis.Status = battery.HealthInsufficient
+		a.Swaps.Basis.Reason = "no swap event names this battery, so it is not known whether its stations send any"
+		return
+	}
 	for _, x := range swaps {
 		if at := startOf(x.Day); at >= w.From && at < w.To {
-			a.Swaps.Swaps += x.Out
 			a.Swaps.Returns += x.In
 		}
 	}
+	a.Swaps.Swaps = handed
 	a.Swaps.Basis.Count = a.Swaps.Swaps + a.Swaps.Returns
 	perDay := float64(a.Swaps.Swaps) / w.Days()
 	a.Swaps.PerDay = &perDay

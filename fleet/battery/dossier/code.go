@@ -170,6 +170,20 @@ func codeOption(c battery.Coder, p **float64) {
 	*p = number(v)
 }
 
+// codeTail walks over what came to a layout later, at its end, and is left out
+// where it is empty.
+func codeTail(c battery.Coder, empty func() bool, code func()) {
+	r, reading := c.(*reader)
+	switch {
+	case !reading && !empty():
+		code()
+	case reading && len(r.b) > 0:
+		if code(); empty() {
+			r.fail()
+		}
+	}
+}
+
 func codeInt(c battery.Coder, v *int) {
 	x := int64(*v)
 	c.Int(&x)
@@ -256,6 +270,10 @@ func (d *Found) codeFound(c battery.Coder) {
 	codeList(c, &d.Loops, func(x *battery.Loop) { x.Code(c) })
 	codeList(c, &d.Steps, func(x *battery.ResistanceStep) { x.Code(c) })
 	codeList(c, &d.Cells, func(x *battery.CellSample) { x.Code(c) })
+	codeTail(c, func() bool { return len(d.Late.Capacities)+len(d.Late.Loops) == 0 }, func() {
+		codeList(c, &d.Late.Capacities, func(x *battery.Capacity) { x.Code(c) })
+		codeList(c, &d.Late.Loops, func(x *battery.Loop) { x.Code(c) })
+	})
 }
 
 // stored is the day as it comes back from being stored: numbers are kept to seven

@@ -49,18 +49,42 @@ type Day struct {
 }
 
 // Found is what was found on a day: that which ended on it, as far as could be
-// known by its last reading; see owns.
+// known by its last reading; see Day.known.
 type Found struct {
 	Capacities []battery.Capacity
 	Loops      []battery.Loop
 	Steps      []battery.ResistanceStep
 	Cells      []battery.CellSample
+	Late       Late
+}
+
+// Late is what ended so near midnight that the next day may carry it on, and finds
+// it then. It counts where the next day has no readings.
+type Late struct {
+	Capacities []battery.Capacity
+	Loops      []battery.Loop
 }
 
 // Finding is what was found on which day.
 type Finding struct {
 	Day int64
 	Found
+}
+
+// settled reports whether what was late on the k-th of the days with data, which
+// ascend, counts: the day after it had no readings. Of the newest that is not known.
+func settled(days []Finding, k int) bool { return k+1 < len(days) && days[k+1].Day > days[k].Day+1 }
+
+// Capacities are those found on the days with data, which ascend.
+func Capacities(days []Finding) []battery.Capacity {
+	all := []battery.Capacity{}
+	for k := range days {
+		all = append(all, days[k].Capacities...)
+		if settled(days, k) {
+			all = append(all, days[k].Late.Capacities...)
+		}
+	}
+	return all
 }
 
 // AtRest is the voltage of a battery at an instant without current; At 0: none.
@@ -151,13 +175,19 @@ func statesOf(readings []Reading, w station.Window, r station.UseRules) []State 
 // the day.
 func (d *Day) find(samples []battery.Sample, first int, today []Reading, s Sheet, r Rules) {
 	for _, c := range battery.Capacities(samples, s.Ratings, r.Measure) {
-		if d.owns(c.To, r) {
+		switch d.known(c.To, r) {
+		case d.Day:
 			d.Capacities = append(d.Capacities, c)
+		case d.Day + 1:
+			d.Late.Capacities = append(d.Late.Capacities, c)
 		}
 	}
 	for _, l := range battery.Loops(samples, r.Measure) {
-		if d.owns(l.To, r) {
+		switch d.known(l.To, r) {
+		case d.Day:
 			d.Loops = append(d.Loops, l)
+		case d.Day + 1:
+			d.Late.Loops = append(d.Late.Loops, l)
 		}
 	}
 	d.Steps = battery.Steps(samples[max(0, first-1):], s.Ratings, r.Steps)
@@ -176,16 +206,15 @@ func (d *Day) find(samples []battery.Sample, first int, today []Reading, s Sheet
 	d.Steps = spreadSteps(d.Steps)
 	d.Cells = evenly(d.Cells, maxCells)
 	d.Capacities, d.Loops = evenly(d.Capacities, maxCapacities), evenly(d.Loops, maxLoops)
+	d.Late = Late{evenly(d.Late.Capacities, maxCapacities), evenly(d.Late.Loops, maxLoops)}
 	d.Rests = quiets(today, idle, r.Rests)
 }
 
-// owns reports whether what ended at ts is the day's. Something is known to have
-// ended only when a sample might have carried it on and did not, so what ended
-// within Rules.MaxGapS of midnight is the next day's: each day then needs nothing
-// of what comes after it.
-func (d *Day) owns(ts int64, r Rules) bool {
-	known := ts + int64(1000*r.Measure.MaxGapS)
-	return startOf(d.Day) <= known && known < startOf(d.Day+1)
+// known is the day on which something that ended at ts is known to have. A sample
+// might have carried it on until Rules.MaxGapS later, so what ended that near to
+// midnight is the next day's: each day then needs nothing of what comes after it.
+func (d *Day) known(ts int64, r Rules) int64 {
+	return floorDiv(ts+int64(1000*r.Measure.MaxGapS), dayMS)
 }
 
 // spreadSteps keeps some of the steps seen by us, and some of those reported.

@@ -16,7 +16,7 @@ import (
 )
 
 // Version names the rules of this package, and the layout of what it stores.
-const Version = "dossier/1"
+const Version = "dossier/2"
 
 // Sheet is what the registry knows of a battery. Zero: unknown.
 type Sheet struct {

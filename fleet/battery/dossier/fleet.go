@@ -1,8 +1,6 @@
 package dossier
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
@@ -11,21 +9,15 @@ import (
 // Fleet results are computed from standings and records when they are asked for;
 // nothing of them is stored.
 
-// Members are the points of health of one battery, for battery.Cohorts and
-// battery.Outliers: one for each record with a state of health. A battery whose
-// commissioning is not known is of no cohort.
-func Members(id string, commissioned time.Time, records []Record) []battery.Member {
-	if commissioned.IsZero() {
-		return nil
+// Member is the point of health that a record of a battery is, for
+// battery.CohortTable and battery.Outliers; false where its state of health, or
+// when the battery was commissioned, is not known.
+func Member(id string, commissioned time.Time, r Record) (battery.Member, bool) {
+	if commissioned.IsZero() || r.SoHPct == nil {
+		return battery.Member{}, false
 	}
-	var out []battery.Member
-	for _, r := range records {
-		end := time.UnixMilli(startOf(r.Day + 1)).UTC()
-		if age := end.Sub(commissioned).Hours() / 24; r.SoHPct != nil && age >= 0 {
-			out = append(out, battery.Member{ID: id, Commissioned: commissioned, AgeDays: age, SoHPct: *r.SoHPct})
-		}
-	}
-	return out
+	age := time.UnixMilli(startOf(r.Day+1)).Sub(commissioned).Hours() / 24
+	return battery.Member{ID: id, Commissioned: commissioned, AgeDays: age, SoHPct: *r.SoHPct}, age >= 0
 }
 
 // Due are when the batteries are expected to be replaced, for battery.Schedule.
@@ -55,20 +47,4 @@ func Claims(standings []Standing) battery.Claims {
 		years += float64(startOf(s.Day+1)-began) / dayMS / 365.25
 	}
 	return battery.ClaimsRate(claims, years)
-}
-
-// ByHealth orders standings by their health score, the worst first and those
-// without one last.
-func ByHealth(standings []Standing) {
-	slices.SortStableFunc(standings, func(a, b Standing) int {
-		switch {
-		case a.HealthScore == nil && b.HealthScore == nil:
-			return cmp.Compare(a.Device, b.Device)
-		case a.HealthScore == nil:
-			return 1
-		case b.HealthScore == nil:
-			return -1
-		}
-		return cmp.Or(cmp.Compare(*a.HealthScore, *b.HealthScore), cmp.Compare(a.Device, b.Device))
-	})
 }

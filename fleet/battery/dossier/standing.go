@@ -86,8 +86,24 @@ func (x *Dossier) Recent() Recent {
 // RecentFrom is the first of the days that recent use is told of.
 func (x *Dossier) RecentFrom() int64 { return x.Through - useDays + 1 }
 
-// Standing is the battery's at the end of its newest day. swaps are how many
-// times it was handed out from RecentFrom on; negative: not known.
+// Handed is how many times the battery was handed out in the days of recent use;
+// negative where no swap up to its newest day is among those given, so that none
+// may as well mean that its stations tell of none.
+func (x *Dossier) Handed(swaps []Swaps) int {
+	n := -1
+	for _, s := range swaps {
+		if s.Day > x.Through {
+			continue
+		}
+		if n = max(n, 0); s.Day >= max(x.RecentFrom(), x.First) {
+			n += s.Out
+		}
+	}
+	return n
+}
+
+// Standing is the battery's at the end of its newest day. swaps is what Handed
+// tells.
 func (x *Dossier) Standing(id string, swaps int, s Sheet, r Rules) Standing {
 	score, t := x.Score(r), x.Told
 	out := Standing{
@@ -199,6 +215,20 @@ func (o Standing) Record() Record {
 		EnergySoHPct: o.EnergySoHPct, ResistanceMOhm: o.ResistanceMOhm, ImbalanceMV: o.ImbalanceMV, RoundTripPct: o.RoundTripPct,
 		EquivalentFullCycles: o.EquivalentFullCycles, Utilization: o.Utilization, RULDays: o.RULDays, ReplaceAt: o.ReplaceAt, BehindKnee: o.BehindKnee,
 	}
+}
+
+// Standing is what the record tells of where the battery stood then.
+func (o Record) Standing(id string) Standing {
+	s := Standing{
+		Device: id, Day: o.Day, Status: string(battery.HealthInsufficient), HealthScore: o.HealthScore, CapacityAh: o.CapacityAh,
+		SoHPct: o.SoHPct, SoHErrPct: o.SoHErrPct, EnergySoHPct: o.EnergySoHPct, ResistanceMOhm: o.ResistanceMOhm, ImbalanceMV: o.ImbalanceMV,
+		RoundTripPct: o.RoundTripPct, EquivalentFullCycles: o.EquivalentFullCycles, Utilization: o.Utilization,
+		RULDays: o.RULDays, ReplaceAt: o.ReplaceAt, BehindKnee: o.BehindKnee,
+	}
+	if o.HealthScore != nil {
+		s.Status = string(battery.HealthOK)
+	}
+	return s
 }
 
 // Append appends the record as it is stored.

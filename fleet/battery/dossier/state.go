@@ -49,6 +49,7 @@ type Dossier struct {
 	Started  bool // the ageing of the first days is put down
 	Expected battery.Ageing
 	Week     []battery.Capacity // of the present week
+	Late     []battery.Capacity // of the newest day; see Late
 	Newest   []battery.Capacity // of each method, ascending by From; see battery.Assess
 	Open     quiet              // a rest that may go on
 	Rests    []battery.Rest     // the newest
@@ -108,6 +109,9 @@ func (x *Dossier) Add(d Day, s Sheet, r Rules) *battery.HealthPoint {
 	if d.Empty() || x.Days > 0 && d.Day <= x.Through {
 		return nil
 	}
+	if d.Day > x.Through+1 { // the silent day has not found what was late
+		x.measured(x.Late)
+	}
 	var point *battery.HealthPoint
 	if x.Closes(d.Day) {
 		point = x.endWeek(d.Day, s, r)
@@ -120,7 +124,8 @@ func (x *Dossier) Add(d Day, s Sheet, r Rules) *battery.HealthPoint {
 	x.Total.Join(d.Usage, terms)
 	x.Blocks[1].Join(d.Usage, terms)
 	x.use(d, r)
-	x.measured(d)
+	x.measured(d.Capacities)
+	x.Late = d.Late.Capacities
 	x.young(d, s, r)
 	x.rested(d, r)
 	if !math.IsNaN(d.SoCPct) {
@@ -227,8 +232,8 @@ func (x *Dossier) use(d Day, r Rules) {
 	x.Uses = append(x.Uses[keep:len(x.Uses):len(x.Uses)], u)
 }
 
-func (x *Dossier) measured(d Day) {
-	for _, c := range d.Capacities {
+func (x *Dossier) measured(found []battery.Capacity) {
+	for _, c := range found {
 		if c.Method == battery.SoCWindow {
 			x.Week = append(x.Week, c)
 		}
@@ -365,6 +370,7 @@ func (x *Dossier) code(c battery.Coder) {
 	codeList(c, &x.Early, func(s *battery.ResistanceStep) { s.Code(c) })
 	c.Float(&x.NewMOhm)
 	x.Told.code(c)
+	codeTail(c, func() bool { return len(x.Late) == 0 }, func() { codeList(c, &x.Late, func(m *battery.Capacity) { m.Code(c) }) })
 }
 
 // AppendPoints appends points of health as they are stored.

@@ -84,18 +84,25 @@ func (x *Dossier) lately(found []Finding) Found {
 				continue
 			}
 			if round == 0 {
-				for i, more := range []int{len(d.Capacities), len(d.Loops), len(d.Steps), len(d.Cells)} {
+				for i, more := range []int{len(d.Capacities) + len(d.Late.Capacities), len(d.Loops) + len(d.Late.Loops), len(d.Steps), len(d.Cells)} {
 					n[i] += more
 				}
 				continue
 			}
 			out.Capacities = append(out.Capacities, d.Capacities...)
 			out.Loops = append(out.Loops, d.Loops...)
+			if settled(found, k) {
+				out.Capacities = append(out.Capacities, d.Late.Capacities...)
+				out.Loops = append(out.Loops, d.Late.Loops...)
+			}
 			out.Steps = append(out.Steps, d.Steps...)
 			out.Cells = append(out.Cells, d.Cells...)
 		}
 		if round == 0 {
-			out = Found{make([]battery.Capacity, 0, n[0]), make([]battery.Loop, 0, n[1]), make([]battery.ResistanceStep, 0, n[2]), make([]battery.CellSample, 0, n[3])}
+			out = Found{
+				Capacities: make([]battery.Capacity, 0, n[0]), Loops: make([]battery.Loop, 0, n[1]),
+				Steps: make([]battery.ResistanceStep, 0, n[2]), Cells: make([]battery.CellSample, 0, n[3]),
+			}
 		}
 	}
 	return out
