@@ -12,8 +12,8 @@ import (
 )
 
 // Aggregate folds samples into buckets; see telemetry.Reader. Its results are
-// the same to the bit in whatever order the readings were appended and however
-// many threads the engine uses. The exception are mean and sum of a field that
+// the same to the bit in whatever order the readings were appended, and whether
+// they are in memory or in parts. The exception are mean and sum of a field that
 // admits numbers beyond 2^50, or that holds some more than twice beyond its
 // bounds: there the last bits may differ, as floating-point sums do.
 func (s *Store) Aggregate(ctx context.Context, q telemetry.AggregateQuery) ([]telemetry.Bucket, error) {

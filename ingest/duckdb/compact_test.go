@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -331,8 +332,9 @@ func TestRetention(t *testing.T) {
 // of one that is quiet, without being told.
 func TestDayEnds(t *testing.T) {
 	schema := standard(t)
-	now := time.UnixMilli(t0 + telemetry.Hour)
-	s := openWith(t, t.TempDir(), schema, Options{Now: func() time.Time { return now }})
+	var now atomic.Int64
+	now.Store(t0 + telemetry.Hour)
+	s := openWith(t, t.TempDir(), schema, Options{Now: func() time.Time { return time.UnixMilli(now.Load()) }})
 	pass := func() Stats {
 		t.Helper()
 		if err := s.compact(t.Context(), false); err != nil {
@@ -348,16 +350,16 @@ func TestDayEnds(t *testing.T) {
 	if got := pass(); got.Hot.Rows != 1 {
 		t.Errorf("during the day: got %+v, want the row hot", got)
 	}
-	now = now.Add(24 * time.Hour)
+	now.Add(telemetry.Day)
 	if got := pass(); got.Hot.Rows != 0 || got.Parts != 1 {
 		t.Errorf("after the day: got %+v, want all sealed", got)
 	}
 	mustAppend(t, s, reading(schema, "a", t0+1, map[string]any{"soc_pct": 1.0}))
-	now = now.Add(24 * time.Hour)
+	now.Add(telemetry.Day)
 	if got := pass(); got.Hot.Rows != 0 || got.Parts != 2 {
 		t.Errorf("with a late reading: got %+v, want it in a part of its own", got)
 	}
-	now = now.Add(time.Hour)
+	now.Add(telemetry.Hour)
 	if got := pass(); got.Parts != 1 {
 		t.Errorf("on a quiet day: got %+v, want one part", got)
 	}

@@ -12,7 +12,8 @@ import (
 
 // Latest returns the newest samples; see telemetry.Reader. It asks the segments,
 // then what is remembered of sealed readings, and reads parts only for what
-// neither has.
+// neither has. Of more devices than gatheredAtOnce, a batch that is appended
+// meanwhile may show for some and for others not.
 func (s *Store) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry.Sample, error) {
 	fields, err := q.Resolve(s.schema)
 	if err != nil {
@@ -36,32 +37,24 @@ func (s *Store) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry
 // what is held of them.
 const searchedAtOnce = 8192
 
+// gatheredAtOnce is of how many devices what is in memory is gathered without
+// waiting for a turn, as that takes no longer than an append.
+const gatheredAtOnce = 1024
+
 func (e *engine) latest(ctx context.Context, q telemetry.RangeQuery, fields []*devices.Field, page int64) ([]telemetry.Sample, error) {
 	t := e.tables[q.Kind]
 	names := t.candidates(q)
-	found := make([]telemetry.Sample, len(names)*len(fields))
-	// A segment is remembered before it leaves the version, so nothing is in
-	// neither. What was written, frozen and remembered since the segments were
-	// asked may be of some devices only: they are asked again then.
 	var ver *version
+	var found []telemetry.Sample
 	var open []int
-	for {
-		began := t.remembered.Load()
-		ver = e.versions.acquire()
-		for _, seg := range slices.Backward(ver.layouts[q.Kind].segments) {
-			seg.table.Latest(names, fields, q.Window, found)
-		}
-		open = open[:0]
-		for i, name := range names {
-			if t.of(name).sealed.recall(name, fields, q.Window, t.gone.Load(), found[i*len(fields):][:len(fields)], nil) {
-				open = append(open, i)
-			}
-		}
-		if len(names) == 1 || t.remembered.Load() == began {
-			break
-		}
-		e.versions.release(ver)
-		clear(found)
+	gather := func() error {
+		ver, found, open = e.gather(q, names, fields)
+		return nil
+	}
+	if len(names) <= gatheredAtOnce {
+		_ = gather()
+	} else if err := e.admitted(ctx, gather); err != nil {
+		return nil, err
 	}
 	defer e.versions.release(ver)
 	l := ver.layouts[q.Kind]
@@ -81,6 +74,35 @@ func (e *engine) latest(ctx context.Context, q telemetry.RangeQuery, fields []*d
 		}
 	}
 	return slices.DeleteFunc(found, func(s telemetry.Sample) bool { return s.Device == "" }), nil
+}
+
+// gather finds what is in memory: in segments, and remembered of what is sealed.
+// found has a sample for each field of each name; open are the names of which the
+// parts of the version, which is to be released, may have newer ones.
+func (e *engine) gather(q telemetry.RangeQuery, names []string, fields []*devices.Field) (ver *version, found []telemetry.Sample, open []int) {
+	t := e.tables[q.Kind]
+	found = make([]telemetry.Sample, len(names)*len(fields))
+	// A segment is remembered before it leaves the version, so nothing is in
+	// neither. What was written, frozen and remembered since the segments were
+	// asked may be of some devices only: they are asked again then.
+	for {
+		began := t.remembered.Load()
+		ver = e.versions.acquire()
+		for _, seg := range slices.Backward(ver.layouts[q.Kind].segments) {
+			seg.table.Latest(names, fields, q.Window, found)
+		}
+		open = open[:0]
+		for i, name := range names {
+			if t.of(name).sealed.recall(name, fields, q.Window, t.gone.Load(), found[i*len(fields):][:len(fields)], nil) {
+				open = append(open, i)
+			}
+		}
+		if len(names) == 1 || t.remembered.Load() == began {
+			return ver, found, open
+		}
+		e.versions.release(ver)
+		clear(found)
+	}
 }
 
 // search reads back through the parts, twice as many days at each step, for

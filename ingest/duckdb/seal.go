@@ -92,7 +92,7 @@ func (e *engine) sealDay(ctx context.Context, conn *duckdb.Conn, t *table, seg *
 	snap := seg.table.Snapshot(nil, telemetry.Window{From: startOf(p.day), To: startOf(p.day + 1)})
 	holds := snap.Survey()
 	p.first, p.last, p.fields = holds.First, holds.Last, holds.Carried
-	rows := hotscan.Rows{Snapshots: []*hot.Snapshot{snap}}
+	rows := hotscan.Rows{Snapshot: snap}
 	for _, c := range t.all {
 		if p.fields[c.name] {
 			rows.Columns = append(rows.Columns, hot.Column{Name: c.name, Text: c.text()})

@@ -7,11 +7,22 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 )
 
+// lookedUpAtOnce is for how many devices Latest keeps who writes waiting.
+const lookedUpAtOnce = 1024
+
 // Latest finds the newest value in w of each field of each device. found has a
 // sample for each of names and, of each, for each of fields, which are of the
 // table's schema; one that has no device is none. It is replaced where the table
-// has a newer one. All is as of one instant.
+// has a newer one. Each 1,024 names are as of one instant.
 func (t *Table) Latest(names []string, fields []*devices.Field, w telemetry.Window, found []telemetry.Sample) {
+	for some := range slices.Chunk(names, lookedUpAtOnce) {
+		n := len(some) * len(fields)
+		t.lookUp(some, fields, w, found[:n])
+		found = found[n:]
+	}
+}
+
+func (t *Table) lookUp(names []string, fields []*devices.Field, w telemetry.Window, found []telemetry.Sample) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for i, name := range names {

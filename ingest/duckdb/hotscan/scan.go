@@ -29,10 +29,10 @@ type Scans struct {
 	open map[int64]Rows
 }
 
-// Rows is what a scan reads: all of these columns of all of these snapshots.
+// Rows is what a scan reads: these columns of a snapshot.
 type Rows struct {
-	Columns   []hot.Column
-	Snapshots []*hot.Snapshot // the newest first
+	Columns  []hot.Column
+	Snapshot *hot.Snapshot
 }
 
 // Register makes the table function known to the database of conn.
@@ -120,18 +120,14 @@ func (s *scan) ColumnInfos() []duckdb.ColumnInfo {
 	return infos
 }
 
-// Cardinality is exact but for readings that several snapshots have.
+// Cardinality is exact.
 func (s *scan) Cardinality() *duckdb.CardinalityInfo {
-	n := 0
-	for _, snap := range s.rows.Snapshots {
-		n += snap.Rows()
-	}
-	return &duckdb.CardinalityInfo{Cardinality: uint(n)}
+	return &duckdb.CardinalityInfo{Cardinality: uint(s.rows.Snapshot.Rows()), Exact: true}
 }
 
 // Init begins from the start.
 func (s *scan) Init() {
-	s.cursor = hot.NewCursor(s.rows.Columns, s.rows.Snapshots...)
+	s.cursor = hot.NewCursor(s.rows.Columns, s.rows.Snapshot)
 	s.run, s.at = hot.Run{}, 0
 }
 

@@ -60,16 +60,15 @@ func put(t testing.TB, table *hot.Table, m *devices.Measurement, device string, 
 func TestScan(t *testing.T) {
 	db, scans := database(t)
 	m := battery(t)
-	older, newer := hot.NewTable(m), hot.NewTable(m)
+	table := hot.NewTable(m)
 	for i := range int64(5000) { // more than two chunks
-		put(t, older, m, "long enough a name", i, "", float64(i)+0.5)
+		put(t, table, m, "long enough a name", i, "", float64(i)+0.5)
 	}
-	put(t, older, m, "a", 1, "idle", 50)
-	put(t, older, m, "a", 2, "", 51)
-	put(t, newer, m, "a", 2, "charging", 0)
+	put(t, table, m, "a", 1, "idle", 50)
+	put(t, table, m, "a", 2, "charging", 0)
 	query, done := scans.Open(Rows{
-		Columns:   []hot.Column{{Name: "voltage_v"}, {Name: "state", Text: true}, {Name: `no "such`}},
-		Snapshots: []*hot.Snapshot{newer.Snapshot(nil, everything), older.Snapshot(nil, everything)},
+		Columns:  []hot.Column{{Name: "voltage_v"}, {Name: "state", Text: true}, {Name: `no "such`}},
+		Snapshot: table.Snapshot(nil, everything),
 	})
 	var n, sum float64
 	if err := db.QueryRowContext(t.Context(), "SELECT count(*), sum(voltage_v) FROM ("+query+") WHERE device = 'long enough a name'").Scan(&n, &sum); err != nil {
@@ -124,7 +123,7 @@ func BenchmarkCopy(b *testing.B) {
 		columns = append(columns, hot.Column{Name: name})
 	}
 	for b.Loop() {
-		query, done := scans.Open(Rows{Columns: columns, Snapshots: []*hot.Snapshot{table.Snapshot(nil, everything)}})
+		query, done := scans.Open(Rows{Columns: columns, Snapshot: table.Snapshot(nil, everything)})
 		path := filepath.Join(b.TempDir(), "x.parquet")
 		if _, err := db.ExecContext(b.Context(), "COPY ("+query+") TO '"+path+"' (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"); err != nil {
 			b.Fatal(err)
@@ -149,7 +148,7 @@ func BenchmarkSum(b *testing.B) {
 		put(b, table, m, fmt.Sprintf("bench-%05d", i%1000), int64(i/1000)*1000, "", float64(i))
 	}
 	for b.Loop() {
-		query, done := scans.Open(Rows{Columns: []hot.Column{{Name: "voltage_v"}}, Snapshots: []*hot.Snapshot{table.Snapshot(nil, everything)}})
+		query, done := scans.Open(Rows{Columns: []hot.Column{{Name: "voltage_v"}}, Snapshot: table.Snapshot(nil, everything)})
 		var sum float64
 		if err := db.QueryRowContext(b.Context(), "SELECT max(voltage_v) FROM ("+query+")").Scan(&sum); err != nil {
 			b.Fatal(err)
