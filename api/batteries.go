@@ -124,16 +124,17 @@ func (a *API) viewBatteries(ctx context.Context, of []devices.Battery) ([]Batter
 	if err != nil {
 		return nil, err
 	}
-	return s.view(found), nil
+	return s.view(found, a.fleet.whole(ctx)), nil
 }
 
-// view shows batteries whole.
-func (s *snapshot) view(of []*known) []Battery {
+// view shows all that is known of batteries, to their owner or to who sees them
+// whole.
+func (s *snapshot) view(of []*known, whole bool) []Battery {
 	rows := make([]Battery, len(of))
 	for k, b := range of {
 		rows[k] = viewKnown(b)
 		rows[k].Health = b.health()
-		if w, ok := s.spans.get(b.ID); ok {
+		if w, ok := s.spans.get(b, whole); ok {
 			rows[k].Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -142,6 +143,7 @@ func (a *API) batteryDays(ctx context.Context, in *batterySeriesInput) ([]Batter
 	if err != nil {
 		return nil, fmt.Errorf("read days: %w", err)
 	}
+	days = slices.DeleteFunc(days, func(d dossier.Day) bool { return d.Unread })
 	swaps, err := a.opts.Batteries.BatterySwaps(ctx, in.ID, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("read swaps: %w", err)

@@ -60,7 +60,7 @@ func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selectio
 			return chosen, len(chosen)
 		})
 	}
-	return doc, part.view(cut(s.query, all)), len(all), nil
+	return doc, part.view(cut(s.query, all), part.whole), len(all), nil
 }
 
 // byID tells whether the rows are as the registry has them: all, by id.

@@ -21,11 +21,8 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
-// maxUnpacked bounds an import once it is unpacked.
-const maxUnpacked = 32 << 20
-
 // plain is a body that may be gzip.
-func plain(body []byte) (io.Reader, error) {
+func plain(body []byte) (*bytes.Reader, error) {
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return bytes.NewReader(body), nil
 	}
@@ -33,11 +30,11 @@ func plain(body []byte) (io.Reader, error) {
 	if err != nil {
 		return nil, badParameter("body", "is no whole gzip", nil)
 	}
-	raw, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
+	raw, err := io.ReadAll(io.LimitReader(r, MaxUnpacked+1))
 	if err != nil {
 		return nil, badParameter("body", "is no whole gzip", nil)
 	}
-	if len(raw) > maxUnpacked {
+	if len(raw) > MaxUnpacked {
 		return nil, huma.Error413RequestEntityTooLarge("the body has more than 32 MiB once it is unpacked")
 	}
 	return bytes.NewReader(raw), nil

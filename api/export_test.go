@@ -127,7 +127,7 @@ type endless struct {
 }
 
 func (e *endless) Latest(context.Context, telemetry.RangeQuery) ([]telemetry.Sample, error) {
-	return []telemetry.Sample{{Device: "B1"}}, nil
+	return []telemetry.Sample{{Device: "B1", Value: telemetry.Value{Field: e.field}}}, nil
 }
 
 func (e *endless) Range(ctx context.Context, q telemetry.RangeQuery, yield func(telemetry.Reading) error) error {

@@ -42,6 +42,7 @@ type happening struct {
 	seq    uint64
 	topic  string      // telemetry, event or job
 	device devices.Ref // zero: of none
+	ts     int64       // of the device's clock, Unix milliseconds; 0 without one
 	data   []byte      // JSON
 }
 
@@ -93,21 +94,21 @@ func (l *Live) Observe(ref devices.Ref, _ int64, d *wire.Decoded) {
 				values[v.Field.Name] = v.Text
 			}
 		}
-		l.publish("telemetry", ref, liveReading{string(ref.Kind), ref.ID, Time(newest.TS), values})
+		l.publish("telemetry", ref, newest.TS, liveReading{string(ref.Kind), ref.ID, Time(newest.TS), values})
 	}
 	for _, e := range d.Events {
-		l.publish("event", ref, liveEvent{string(ref.Kind), ref.ID, viewEvent(e)})
+		l.publish("event", ref, e.TS, liveEvent{string(ref.Kind), ref.ID, viewEvent(e)})
 	}
 }
 
 // Run takes a run of a job that has begun or ended.
 func (l *Live) Run(r ledger.Run) {
 	if l.present.Load() > 0 {
-		l.publish("job", devices.Ref{}, viewRun(r))
+		l.publish("job", devices.Ref{}, 0, viewRun(r))
 	}
 }
 
-func (l *Live) publish(topic string, ref devices.Ref, v any) {
+func (l *Live) publish(topic string, ref devices.Ref, ts int64, v any) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return // impossible: readings are finite, and events are valid JSON or null
@@ -115,7 +116,7 @@ func (l *Live) publish(topic string, ref devices.Ref, v any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++
-	h := happening{l.next, topic, ref, data}
+	h := happening{l.next, topic, ref, ts, data}
 	if len(l.kept) == liveKept {
 		l.kept = append(l.kept[:0], l.kept[liveKept/2:]...)
 	}

@@ -57,7 +57,7 @@ type StatementSaving struct {
 	Unit        string       `json:"unit"`
 	Measured    MoneyAmount  `json:"measured"`
 	Plus        *MoneyAmount `json:"plus_minus,omitempty" doc:"half width of the interval around measured; absent where it is not known"`
-	Booked      MoneyAmount  `json:"booked" doc:"of measured, what fell on days when the building was the owner's"`
+	Booked      MoneyAmount  `json:"booked" doc:"of measured, what fell on days when the building was the owner's and an agreement was in force"`
 	Provisional bool         `json:"provisional" doc:"further days of the month are to come"`
 }
 
@@ -94,7 +94,7 @@ type StatementLine struct {
 
 // StatementEvent is what an event adds to a line.
 type StatementEvent struct {
-	Event  string      `json:"event" doc:"station/ID/EVENT, entry/ID, station/ID/energy/DATE, or swap/DIGEST at the station of another owner"`
+	Event  string      `json:"event" doc:"station/ID/EVENT, entry/ID, station/ID/energy/DATE, building/ID/savings/METER/INTERVENTION/DATE, or swap/DIGEST at the station of another owner"`
 	At     Time        `json:"at"`
 	Amount MoneyAmount `json:"amount"`
 }

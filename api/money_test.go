@@ -39,6 +39,11 @@ func (e fakeEstate) Place(ctx context.Context, id string) (accounts.Station, err
 	return accounts.Station{ID: id, Site: s.SiteID, Zone: time.UTC}, err
 }
 
+func (e fakeEstate) SiteOf(ctx context.Context, buildingID string) (string, error) {
+	b, err := e.GetBuilding(ctx, buildingID)
+	return b.SiteID, err
+}
+
 func (e fakeEstate) Zone(context.Context, string) (*time.Location, error) { return time.UTC, nil }
 
 func (e fakeEstate) Owners(ctx context.Context) ([]string, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,6 +14,17 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
 )
+
+// MaxImport and MaxUnpacked bound a file that is imported, in bytes: as it is sent,
+// and once it is unpacked.
+const (
+	MaxImport   = maxImport
+	MaxUnpacked = 32 << 20
+)
+
+// importTime is how long an import may take, less than our command waits. Tens of
+// thousands of lines take longer than other requests may.
+const importTime = 100 * time.Second
 
 // Bulk reads and writes the entries of a kind as a CSV file. Error:
 // *registry.Invalid.
@@ -60,8 +72,8 @@ func (a *API) routeBulk() {
 		summary: "Register and change many at once from a CSV file",
 		notes: "The first line names the columns, which are the properties as they are called here, id among them. " +
 			"What has no column stays as it is; an empty text is cleared; another empty cell stays. " +
-			"All lines are made or none: each that can't be accepted is told. A file may have 1 MiB.",
-		errors: []int{http.StatusBadRequest, http.StatusUnsupportedMediaType},
+			"All lines are made or none: each that can't be accepted is told. A file may have 8 MiB, also as gzip.",
+		errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}, file: true, patient: true,
 	}, a.importRegistry)
 	add(a, operation{
 		id: "export-registry", method: http.MethodGet, path: "/export/registry", tag: "registry", right: access.Operate,
@@ -71,10 +83,16 @@ func (a *API) routeBulk() {
 }
 
 func (a *API) importRegistry(ctx context.Context, in *bulkImportInput) (*itemOutput[ImportReport], error) {
+	ctx, cancel := context.WithTimeout(ctx, importTime)
+	defer cancel()
+	file, err := plain(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
 	if !in.DryRun {
 		// Before and after, as resource.handlePatch does it. Who will be rerated a
 		// dry run tells.
-		will, err := a.opts.Registry.Import(ctx, in.Kind, bytes.NewReader(in.RawBody), true)
+		will, err := a.opts.Registry.Import(ctx, in.Kind, file, true)
 		if err != nil {
 			return nil, err
 		}
@@ -84,8 +102,11 @@ func (a *API) importRegistry(ctx context.Context, in *bulkImportInput) (*itemOut
 		if err := a.recomputeAll(ctx, will.Rerated); err != nil {
 			return nil, err
 		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
 	}
-	done, err := a.opts.Registry.Import(ctx, in.Kind, bytes.NewReader(in.RawBody), in.DryRun)
+	done, err := a.opts.Registry.Import(ctx, in.Kind, file, in.DryRun)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,17 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -280,5 +285,40 @@ func TestImportAndExport(t *testing.T) {
 	refused(t, s.get("/api/v1/batteries/b1"), http.StatusNotFound)
 	refused(t, csv(http.MethodPost, "/api/v1/import?kind=battery", "name\n"), http.StatusUnprocessableEntity)
 	refused(t, csv(http.MethodPost, "/api/v1/import?kind=robot", file), http.StatusUnprocessableEntity)
-	refused(t, csv(http.MethodPost, "/api/v1/import?kind=owner", strings.Repeat("x", maxBody+1)), http.StatusRequestEntityTooLarge)
+}
+
+// TestImportOfManyOwners sends a file that is longer, and takes longer, than other
+// requests may, also packed, and one too long.
+func TestImportOfManyOwners(t *testing.T) {
+	s := start(t, func(o *Options) { o.RequestTimeout = time.Nanosecond })
+	const at = "/api/v1/import?kind=owner"
+	csv := map[string]string{"Content-Type": "text/csv"}
+	var file strings.Builder
+	file.WriteString("id,name\n")
+	for n := 0; file.Len() <= maxBody; n++ {
+		fmt.Fprintf(&file, "o%d,%s\n", n, strings.Repeat("x", 190))
+	}
+	for _, tt := range []struct{ name, body, want string }{
+		{"plain", file.String(), `"unchanged":0`},
+		{"gzip", packed(t, file.String()), `"created":0`},
+	} {
+		if a := s.with(http.MethodPost, at, tt.body, csv); a.status != http.StatusOK || !strings.Contains(a.body, tt.want) {
+			t.Errorf("%s: got %d %.300s, want %s", tt.name, a.status, a.body, tt.want)
+		}
+	}
+	refused(t, s.with(http.MethodPost, at, "\x1f\x8b and no more", csv), http.StatusUnprocessableEntity)
+	refused(t, s.with(http.MethodPost, at, packed(t, strings.Repeat(" ", MaxUnpacked+1)), csv), http.StatusRequestEntityTooLarge)
+	too := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", at, testKey, MaxImport+1)
+	refused(t, s.raw(too), http.StatusRequestEntityTooLarge)
+}
+
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, text)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

@@ -19,6 +19,7 @@ type fleetPart struct {
 	*snapshot
 	filter registry.Filter // as narrowed to the caller; answers depend on it
 	some   bool            // false: the caller sees none
+	whole  bool            // he sees them from their beginning on
 }
 
 // part are those that the filter selects, but for its page.
@@ -29,7 +30,7 @@ func (v fleetView) part(ctx context.Context, f registry.Filter) (fleetPart, erro
 	}
 	f.Limit, f.Offset = 0, 0
 	narrow, some := v.filter(ctx, f)
-	return fleetPart{s, narrow, some}, nil
+	return fleetPart{s, narrow, some, v.whole(ctx)}, nil
 }
 
 // batteries must not be changed.

@@ -233,12 +233,14 @@ type scopedStations struct {
 	all StationResults
 }
 
+func stationRef(id string) devices.Ref { return devices.Ref{Kind: devices.KindStation, ID: id} }
+
 func (s scopedStations) one(ctx context.Context, id string) error {
-	return s.device(ctx, devices.Ref{Kind: devices.KindStation, ID: id})
+	return s.device(ctx, stationRef(id))
 }
 
 func (s scopedStations) StationDays(ctx context.Context, id string, first, last int64) ([]station.Day, error) {
-	since, err := s.sinceLocal(ctx, id)
+	since, err := s.sinceLocal(ctx, stationRef(id))
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +248,7 @@ func (s scopedStations) StationDays(ctx context.Context, id string, first, last 
 }
 
 func (s scopedStations) StationSpan(ctx context.Context, id string) (ledger.DaySpan, bool, error) {
-	since, err := s.sinceLocal(ctx, id)
+	since, err := s.sinceLocal(ctx, stationRef(id))
 	if err != nil {
 		return ledger.DaySpan{}, false, err
 	}
@@ -270,7 +272,7 @@ func (s scopedStations) StationTotals(ctx context.Context, first, last int64) (m
 	}
 	late, err := s.late(ctx, devices.KindStation)
 	for id := range late {
-		since, err := s.sinceLocal(ctx, id)
+		since, err := s.sinceLocal(ctx, stationRef(id))
 		if err != nil {
 			return nil, err
 		}
@@ -299,7 +301,8 @@ func (s scopedStations) StationFaults(ctx context.Context, id string) (map[strin
 	late, err := s.late(ctx, devices.KindStation)
 	for id, since := range late {
 		if of, is := found[id]; is {
-			found[id] = slices.DeleteFunc(of, func(f station.Fault) bool { return f.From < since })
+			// One that lasts into the ownership is the present owner's too, however it began.
+			found[id] = slices.DeleteFunc(of, func(f station.Fault) bool { return f.To != 0 && f.To <= since })
 		}
 	}
 	return found, err
@@ -312,10 +315,15 @@ type scopedReports struct {
 }
 
 func (r scopedReports) Report(ctx context.Context, id string, made time.Time) (report.Report, error) {
-	if err := r.device(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id}); err != nil {
+	since, err := r.since(ctx, devices.Ref{Kind: devices.KindBuilding, ID: id})
+	if err != nil {
 		return report.Report{}, err
 	}
-	return r.all.Report(ctx, id, made)
+	found, err := r.all.Report(ctx, id, made)
+	if since != always {
+		found.Since = time.UnixMilli(since).In(found.Made.Location())
+	}
+	return found, err
 }
 
 // scopedBuildings are those that the caller sees, with what was entered of them.
@@ -331,10 +339,21 @@ func (b scopedBuildings) one(ctx context.Context, id string) error {
 func headlineID(h *building.Headline) string { return h.Building }
 
 func (b scopedBuildings) BuildingResult(ctx context.Context, id string, want ...ledger.BuildingPart) (*building.Result, bool, error) {
-	if err := b.one(ctx, id); err != nil {
+	ref := devices.Ref{Kind: devices.KindBuilding, ID: id}
+	since, err := b.since(ctx, ref)
+	if err != nil {
 		return nil, false, err
 	}
-	return b.all.BuildingResult(ctx, id, want...)
+	found, ok, err := b.all.BuildingResult(ctx, id, want...)
+	if since == always || !ok || err != nil {
+		return found, ok, err
+	}
+	day, err := b.sinceLocal(ctx, ref)
+	if err != nil {
+		return nil, false, err
+	}
+	ownership{time.UnixMilli(since), day}.leave(found)
+	return found, true, nil
 }
 
 func (b scopedBuildings) BuildingHeadlines(ctx context.Context) ([]building.Headline, error) {

@@ -17,7 +17,14 @@ import (
 // readings, events and what is told by the hour or the day begin with the
 // ownership, days with the first whole one; what was known as of a day, with the
 // day of the sale. What a device is now, its health, its passport, what a building
-// saves, is told whole, whoever's it was meanwhile.
+// saves, is told whole, whoever's it was meanwhile. Of a building that is: its
+// savings in sum, with the baseline that they are held against, its models, goals
+// and forecast, a shift that lasts, and its use, load and emissions per area over
+// the rolling year. Bills, emissions and use set against the year before, the
+// highest hours of months, days that no model explains, and the rows behind the
+// savings are what it did: years, months and days that begin before the ownership
+// are left out, of the savings' report too.
+// A fault that lasts into the ownership counts, and is shown to begin with it.
 
 // always is the beginning of what may be seen of a device that has always been its
 // owner's.
@@ -47,7 +54,18 @@ func (s sight) late(ctx context.Context, kind devices.Kind) (map[string]int64, e
 
 // begins is since for a device that the caller may see.
 func (s sight) begins(ctx context.Context, a *devices.Asset) int64 {
-	if s.earlier || a.OwnerSince == nil || access.From(ctx).Role == access.Device {
+	return beginning(a, s.whole(ctx))
+}
+
+// whole reports whether the caller sees what he sees from its beginning on.
+func (s sight) whole(ctx context.Context) bool {
+	p := access.From(ctx)
+	return s.earlier || p.SeesAll() || p.Role == access.Device
+}
+
+// beginning is from when on a device is seen by its owner, or by who sees it whole.
+func beginning(a *devices.Asset, whole bool) int64 {
+	if whole || a.OwnerSince == nil {
 		return always
 	}
 	return a.OwnerSince.UnixMilli()
@@ -76,18 +94,18 @@ func (s sight) sinceDay(ctx context.Context, ref devices.Ref) (int64, error) {
 	return wholeDay(since), err
 }
 
-// sinceLocal is the first whole day of the station's calendar that the caller may
-// see of it.
-func (s sight) sinceLocal(ctx context.Context, id string) (int64, error) {
-	since, err := s.since(ctx, devices.Ref{Kind: devices.KindStation, ID: id})
+// sinceLocal is the first whole day of its site's calendar that the caller may see
+// of a station or a building.
+func (s sight) sinceLocal(ctx context.Context, ref devices.Ref) (int64, error) {
+	since, err := s.since(ctx, ref)
 	if err != nil || since == always {
 		return always, err
 	}
-	d, err := s.registry.GetStation(ctx, id)
-	if err != nil || d.SiteID == "" {
+	asset, err := assetOf(ctx, s.registry, ref)
+	if err != nil || asset.SiteID == "" {
 		return wholeDay(since), err
 	}
-	site, err := s.registry.GetSite(ctx, d.SiteID)
+	site, err := s.registry.GetSite(ctx, asset.SiteID)
 	return calendarOf(site).DayOf(since-1) + 1, err
 }
 
@@ -104,7 +122,7 @@ func (s sight) spans(ctx context.Context, kind devices.Kind, of map[string]ledge
 		}
 		first := wholeDay(since)
 		if kind == devices.KindStation {
-			if first, err = s.sinceLocal(ctx, id); err != nil {
+			if first, err = s.sinceLocal(ctx, stationRef(id)); err != nil {
 				return nil, err
 			}
 		}

@@ -169,6 +169,31 @@ func TestNothingFromBeforeTheOwner(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
+	// Who has but this battery is told of its days from the first whole one on.
+	x.must("owner", `{"id":"charlie","name":"Charlie"}`)
+	c, _ := x.key(`{"name":"c","role":"owner","owner_id":"charlie"}`)
+	x.mark(devices.KindBattery, "alpha7f3-battery", telemetry.DayOf(sale.UnixMilli())-2)
+	again := sale.AddDate(0, 0, 4)
+	for since, want := range map[time.Time]string{again: again.AddDate(0, 0, 1).Format(time.DateOnly), clock: ""} {
+		if a := x.do(http.MethodPatch, of, `{"owner_id":"charlie","owner_since":"`+since.Format(time.RFC3339)+`"}`); a.status != http.StatusOK {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+		for _, path := range []string{"/batteries", "/batteries?sort=health", "/batteries/alpha7f3-battery", "/fleet/summary"} {
+			got, all := extentOf(x.ask(c, http.MethodGet, prefix+path, "").body), extentOf(x.get(prefix+path).body)
+			if got != want || all == "" || all >= sale.Format(time.DateOnly) {
+				t.Errorf("%s: got days from %q, want %q; an administrator %q", path, got, want, all)
+			}
+		}
+	}
+}
+
+// extentOf is the first of the days with data in an answer; empty: there are none.
+func extentOf(body string) string {
+	found := regexp.MustCompile(`"telemetry":\{"from":"([0-9-]+)T`).FindStringSubmatch(body)
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // Where an operator wants it so, owners see all of what is theirs now.

@@ -42,35 +42,35 @@ func (t scopedTelemetry) query(ctx context.Context, q telemetry.RangeQuery) (nar
 			return q, nil, false, err
 		}
 	}
-	q.Devices = slices.Sorted(maps.Keys(ids))
-	maps.DeleteFunc(ids, func(_ string, since int64) bool { return since <= q.Window.From })
-	if len(q.Devices) == 1 && len(ids) == 1 {
-		q.Window.From, ids = ids[q.Devices[0]], nil
+	maps.DeleteFunc(ids, func(_ string, since int64) bool { return since >= q.Window.To })
+	if len(ids) == 0 {
+		return q, nil, false, nil
 	}
-	return q, ids, len(q.Devices) > 0 && q.Window.From < q.Window.To, nil
+	q.Devices = slices.Sorted(maps.Keys(ids))
+	q.Window.From = max(q.Window.From, slices.Min(slices.Collect(maps.Values(ids))))
+	maps.DeleteFunc(ids, func(_ string, since int64) bool { return since <= q.Window.From })
+	return q, ids, q.Window.From < q.Window.To, nil
 }
 
 // split divides a query into one for the devices whose whole window is seen, and
-// one for each other.
+// one for the others of each time since when they are.
 func split(q telemetry.RangeQuery, late map[string]int64) []telemetry.RangeQuery {
 	if len(late) == 0 {
 		return []telemetry.RangeQuery{q}
 	}
-	var out []telemetry.RangeQuery
-	whole := q
-	whole.Devices = nil
+	by := map[int64][]string{}
 	for _, id := range q.Devices {
-		since, is := late[id]
-		if !is {
-			whole.Devices = append(whole.Devices, id)
-		} else if since < q.Window.To {
-			one := q
-			one.Devices, one.Window.From = []string{id}, since
-			out = append(out, one)
+		from := q.Window.From
+		if since, is := late[id]; is {
+			from = since
 		}
+		by[from] = append(by[from], id)
 	}
-	if len(whole.Devices) > 0 {
-		out = append(out, whole)
+	var out []telemetry.RangeQuery
+	for from, ids := range by {
+		part := q
+		part.Devices, part.Window.From = ids, from
+		out = append(out, part)
 	}
 	return out
 }
@@ -81,6 +81,9 @@ func (t scopedTelemetry) Range(ctx context.Context, q telemetry.RangeQuery, yiel
 		return err
 	}
 	names := t.names(ctx)
+	if names == nil {
+		return t.all.Range(ctx, q, yield)
+	}
 	return t.all.Range(ctx, q, func(r telemetry.Reading) error {
 		if since, is := late[r.Device]; is && r.TS < since {
 			return nil
@@ -93,26 +96,27 @@ func (t scopedTelemetry) Range(ctx context.Context, q telemetry.RangeQuery, yiel
 	})
 }
 
+// Latest asks for all devices at once: where the newest value is from before one is
+// seen, there is none since.
 func (t scopedTelemetry) Latest(ctx context.Context, q telemetry.RangeQuery) ([]telemetry.Sample, error) {
 	q, late, some, err := t.query(ctx, q)
 	if err != nil || !some {
 		return nil, err
 	}
-	names := t.names(ctx)
-	var out []telemetry.Sample
-	for _, part := range split(q, late) {
-		found, err := t.all.Latest(ctx, part)
-		if err != nil {
+	found, err := t.all.Latest(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	names, out := t.names(ctx), found[:0]
+	for _, one := range found {
+		if since, is := late[one.Device]; is && one.TS < since {
+			continue
+		}
+		if one.Value, err = names.value(one.Value); err != nil {
 			return nil, err
 		}
-		for _, one := range found {
-			if one.Value, err = names.value(one.Value); err != nil {
-				return nil, err
-			}
-			out = append(out, one)
-		}
+		out = append(out, one)
 	}
-	slices.SortStableFunc(out, func(x, y telemetry.Sample) int { return strings.Compare(x.Device, y.Device) })
 	return out, nil
 }
 

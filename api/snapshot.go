@@ -181,7 +181,9 @@ func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, e
 		value V
 		err   error
 	}
+	first := false
 	t := recall(s, question, func() (tried, int) {
+		first = true
 		v, err := build()
 		return tried{v, err}, 0
 	})
@@ -191,6 +193,9 @@ func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, e
 	s.mu.Lock()
 	delete(s.answers, question)
 	s.mu.Unlock()
+	if first {
+		return t.value, t.err
+	}
 	return build()
 }
 
@@ -236,10 +241,12 @@ func (s *spans) version() int {
 	return s.changes
 }
 
-// get is the time of the days with data; false: there are none.
-func (s *spans) get(id string) (telemetry.Window, bool) {
+// get is the time of the days with data that the owner of the battery sees, or who
+// sees it whole; false: there are none.
+func (s *spans) get(b *known, whole bool) (telemetry.Window, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	d, ok := s.of[id]
-	return telemetry.Window{From: d.First * telemetry.Day, To: (d.Last + 1) * telemetry.Day}, ok
+	d, ok := s.of[b.ID]
+	d.First = max(d.First, wholeDay(beginning(&b.Asset, whole)))
+	return telemetry.Window{From: d.First * telemetry.Day, To: (d.Last + 1) * telemetry.Day}, ok && d.First <= d.Last
 }

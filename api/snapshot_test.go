@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,20 +55,48 @@ func TestKnownBatteriesAreRatedAnew(t *testing.T) {
 	}
 }
 
+var errNotNow = errors.New("not now")
+
 func TestFailuresAreNotRemembered(t *testing.T) {
 	s := newSnapshot(&spans{})
 	calls := 0
 	build := func() (int, error) {
 		if calls++; calls <= 2 {
-			return 0, errors.New("not now")
+			return 0, errNotNow
 		}
 		return calls, nil
 	}
-	for k, want := range []int{0, 3, 3} {
-		if got, _ := attempt(s, "question", build); got != want {
-			t.Errorf("attempt %d: got %d, want %d", k, got, want)
+	// Who fails has built once: a store that is down is not asked twice.
+	for k, want := range []int{0, 0, 3, 3} {
+		if got, err := attempt(s, "question", build); got != want || (want == 0) != errors.Is(err, errNotNow) {
+			t.Errorf("attempt %d: got %d, %v, want %d", k, got, err, want)
 		}
 	}
+}
+
+// TestFailuresAreNotToldToOthers has one ask while another fails.
+func TestFailuresAreNotToldToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSnapshot(&spans{})
+		fail, failed := make(chan struct{}), make(chan error)
+		go func() {
+			_, err := attempt(s, "question", func() (int, error) { <-fail; return 0, errNotNow })
+			failed <- err
+		}()
+		synctest.Wait() // it builds
+		other := make(chan int)
+		go func() {
+			got, _ := attempt(s, "question", func() (int, error) { return 7, nil })
+			other <- got
+		}()
+		close(fail)
+		if err := <-failed; !errors.Is(err, errNotNow) {
+			t.Errorf("who asked first: got %v, want its failure", err)
+		}
+		if got := <-other; got != 7 {
+			t.Errorf("who waited: got %d, want what it builds itself", got)
+		}
+	})
 }
 
 // TestMirrorIsReadBeforeAnybodyAsks starts with a registry that can't be read at
@@ -200,7 +229,7 @@ func TestMirrorSeesEveryChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(read.view(read.all), kept.view(kept.all)); diff != "" {
+		if diff := cmp.Diff(read.view(read.all, true), kept.view(kept.all, true)); diff != "" {
 			t.Errorf("%s (-read +kept):\n%s", step.name, diff)
 		}
 		again, err := mirror.current(t.Context())

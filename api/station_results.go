@@ -33,7 +33,7 @@ type StationReliabilityAnswer struct {
 
 // StationFault is a fault of a station or of one of its slots.
 type StationFault struct {
-	From     Time   `json:"from"`
+	From     Time   `json:"from" doc:"the ownership's beginning where it began before that"`
 	To       *Time  `json:"to" doc:"null: open"`
 	Slot     int    `json:"slot,omitempty" doc:"absent: the whole station"`
 	Code     string `json:"code,omitempty"`
@@ -102,6 +102,10 @@ func (a *API) reliabilityAnswer(ctx context.Context, q *stationAsked, r *station
 	if err != nil {
 		return out, err
 	}
+	since, err := a.fleet.since(ctx, stationRef(q.id))
+	if err != nil {
+		return out, err
+	}
 	w := q.window()
 	for _, f := range faults[q.id] {
 		if f.From >= w.To || f.To != 0 && f.To <= w.From {
@@ -110,10 +114,10 @@ func (a *API) reliabilityAnswer(ctx context.Context, q *stationAsked, r *station
 		if f.To > w.To {
 			f.To = 0 // open at the end of the window, as far as was known then
 		}
-		if f.Attended > w.To {
+		if f.Attended > w.To || f.Attended < since {
 			f.Attended = 0
 		}
-		v := StationFault{From: Time(f.From), Slot: f.Slot, Code: f.Code, To: since1970(f.To), Attended: since1970(f.Attended)}
+		v := StationFault{From: Time(max(f.From, since)), Slot: f.Slot, Code: f.Code, To: since1970(f.To), Attended: since1970(f.Attended)}
 		out.Faults = append(out.Faults, v)
 	}
 	return out, nil

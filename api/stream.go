@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -59,7 +60,7 @@ func (a *API) routeStream() {
 }
 
 func (a *API) stream(ctx context.Context, in *streamInput) (*streamOutput, error) {
-	seen := &visible{exists: a.exists, admitted: admitted, ctx: ctx, timeout: a.opts.RequestTimeout, known: map[devices.Ref]bool{}, since: time.Now()}
+	seen := &visible{begins: a.begins, admitted: admitted, ctx: ctx, timeout: a.opts.RequestTimeout, known: map[devices.Ref]int64{}, asked: time.Now()}
 	in.jobs = access.From(ctx).Role.May(access.Operate)
 	who, missed := a.opts.Live.listen(in.wants, in.LastEventID)
 	if who == nil {
@@ -70,6 +71,14 @@ func (a *API) stream(ctx context.Context, in *streamInput) (*streamOutput, error
 		s.part = append(s.part, "event: gap\ndata: {}\n\n"...)
 	}
 	return &streamOutput{ContentType: "text/event-stream", Body: s.send}, nil
+}
+
+// begins is since when the caller may see a device that is registered.
+func (a *API) begins(ctx context.Context, ref devices.Ref) (int64, error) {
+	if err := a.exists(ctx, ref); err != nil {
+		return 0, err
+	}
+	return a.fleet.since(ctx, ref)
 }
 
 // wants tells whether the stream carries what happened.
@@ -86,45 +95,62 @@ func (in *streamInput) wants(h *happening) bool {
 	return len(in.Devices) == 0 || slices.Contains(in.Devices, h.device.ID)
 }
 
-// visible tells which devices the client may know of, and whether it may know of
-// any still. What it has found out it believes for a minute.
+// visible tells which devices the client may know of and from when on, and whether
+// it may know of any still. What it has found out it believes for a minute.
 type visible struct {
-	exists   func(context.Context, devices.Ref) error
+	begins   func(context.Context, devices.Ref) (int64, error) // an error: may not know of it
 	admitted func(context.Context) bool
 	ctx      context.Context
 	timeout  time.Duration
-	known    map[devices.Ref]bool
-	since    time.Time
+	known    map[devices.Ref]int64
+	asked    time.Time
 }
 
 // current forgets what is older than a minute, and is false once the client's key
 // has ended.
 func (v *visible) current() bool {
 	now := time.Now()
-	if now.Sub(v.since) <= time.Minute {
+	if now.Sub(v.asked) <= time.Minute {
 		return true
 	}
 	clear(v.known)
-	v.since = now
+	v.asked = now
 	ctx, cancel := context.WithTimeout(v.ctx, v.timeout)
 	defer cancel()
 	return v.admitted(ctx)
 }
 
-func (v *visible) device(ref devices.Ref) bool {
-	is, ok := v.known[ref]
+// never is the beginning of what may be seen of a device that the client may not
+// know of.
+const never = math.MaxInt64
+
+// since is from when on the client may see the device, in Unix milliseconds.
+func (v *visible) since(ref devices.Ref) int64 {
+	since, ok := v.known[ref]
 	if !ok {
 		ctx, cancel := context.WithTimeout(v.ctx, v.timeout)
 		defer cancel()
-		is = v.exists(ctx, ref) == nil
-		v.known[ref] = is
+		var err error
+		if since, err = v.begins(ctx, ref); err != nil {
+			since = never
+		}
+		v.known[ref] = since
 	}
-	return is
+	return since
+}
+
+// shows tells whether the client may see what happened: what a device did before
+// its owner had it he is not told, be it kept or late.
+func (v *visible) shows(h *happening) bool {
+	return h.device == (devices.Ref{}) || h.ts >= v.since(h.device)
 }
 
 // names takes out of what is passed on what the client may not know of.
 func (v *visible) names() *names {
-	return &names{access.From(v.ctx), func(ref devices.Ref) (bool, error) { return v.device(ref), nil }}
+	if access.From(v.ctx).SeesAll() {
+		return nil
+	}
+	return &names{func(ref devices.Ref) (bool, error) { return v.since(ref) != never, nil }}
 }
 
 // stream is the body of an answer that does not end by itself. It is read and
@@ -184,7 +210,7 @@ func (s *stream) next() {
 				s.end()
 				return
 			}
-			if h.device == (devices.Ref{}) || s.visible.device(h.device) {
+			if s.visible.shows(&h) {
 				h.data, _ = s.visible.names().json(h.data) // visible has no error
 				s.part = s.append(s.part, &h)
 			}

@@ -202,9 +202,9 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 		ref, good := devices.Ref{Kind: devices.KindBattery, ID: "B1"}, true
 		who, _ := live.listen(func(*happening) bool { return true }, "")
 		s := &stream{live: live, who: who, visible: &visible{
-			exists:   func(context.Context, devices.Ref) error { return nil },
+			begins:   func(context.Context, devices.Ref) (int64, error) { return always, nil },
 			admitted: func(context.Context) bool { return good },
-			ctx:      t.Context(), timeout: time.Second, known: map[devices.Ref]bool{}, since: time.Now(),
+			ctx:      t.Context(), timeout: time.Second, known: map[devices.Ref]int64{}, asked: time.Now(),
 		}}
 		begin, beats := time.Now(), 0
 		for ; !s.ended && beats < 100; beats++ {
@@ -217,7 +217,7 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 		if took := time.Since(begin); !s.ended || !strings.Contains(string(s.part), "event: closing") || took < 150*time.Second || took > 4*time.Minute {
 			t.Errorf("ended %v after %s with %q, want it at most 75 s after the key, which was at 150 s", s.ended, took, s.part)
 		}
-		live.publish("telemetry", ref, map[string]string{"id": "B1"})
+		live.publish("telemetry", ref, 0, map[string]string{"id": "B1"})
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

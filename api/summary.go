@@ -133,12 +133,12 @@ func (p fleetPart) sum() batterySum {
 	if !p.some {
 		return batterySum{}
 	}
-	question := fmt.Sprintf("sum %s %d", question(p.filter), p.spans.version())
+	question := fmt.Sprintf("sum %s %t %d", question(p.filter), p.whole, p.spans.version())
 	return recall(p.snapshot, question, func() (batterySum, int) {
 		s := batterySum{soh: spread(p.batteries())}
 		for _, b := range p.batteries() {
 			s.statuses.count(b.Status)
-			if w, ok := p.spans.get(b.ID); ok {
+			if w, ok := p.spans.get(b, p.whole); ok {
 				s.extent = s.extent.with(w)
 			}
 		}

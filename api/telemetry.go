@@ -106,13 +106,13 @@ func (a *API) latest(ctx context.Context, ref devices.Ref) (*latestOutput, error
 	return out, nil
 }
 
-// longAgo is how far back a field is looked for once others are found.
+// longAgo is the widest window that a field is looked for in once others are found.
 const longAgo = 128 * telemetry.Day
 
-// newest looks for the newest value of each field, in the last day first: a
-// store reads all of a window to find the newest in it. Only for the fields that
-// are not there it looks back further, eight times as far each time, and beyond
-// longAgo only where nothing was found at all.
+// newest looks for the newest value of each field, in the last day first: some
+// stores read all of a window to find the newest in it. Only for the fields that
+// are not there it looks back further, in the window before, which is eight times
+// as wide, and in one that is wider than longAgo only where nothing was found at all.
 func (a *API) newest(ctx context.Context, ref devices.Ref) ([]telemetry.Sample, error) {
 	var missing []string
 	for _, f := range a.opts.Schema.Measurement(ref.Kind).Fields {

@@ -33,8 +33,11 @@ var (
 type Estate interface {
 	// Ownerships are those of an owner, or of everybody; of one kind or of all.
 	Ownerships(ctx context.Context, owner, kind string) ([]statement.Ownership, error)
-	// Place is where a station stands. Error: registry.ErrNotFound.
+	// Place is where a station stands: at no site and in UTC, where it is not registered.
 	Place(ctx context.Context, stationID string) (accounts.Station, error)
+	// SiteOf is the site of a building; empty where it has none. Error:
+	// registry.ErrNotFound.
+	SiteOf(ctx context.Context, buildingID string) (string, error)
 	// Zone is that of an owner's months: that of his sites, where they have one; or
 	// else UTC.
 	Zone(ctx context.Context, owner string) (*time.Location, error)
@@ -54,7 +57,7 @@ type Books interface {
 	CloseMonth(ctx context.Context, owner, month, by string, told accounts.Statement) (ledger.Closing, error)
 	KeptMonth(ctx context.Context, owner, month string, of accounts.Inputs, now int64) (*accounts.Statement, bool, error)
 	KeepMonth(ctx context.Context, owner, month string, m accounts.Month) error
-	SwapCount(ctx context.Context, stations []string, w telemetry.Window) (int64, error)
+	SwapCounts(ctx context.Context, stations []string, w telemetry.Window) (map[string]int64, error)
 	DrawnDigest(ctx context.Context, stations []string, first, last int64, hours bool) (string, error)
 	BuildingResult(ctx context.Context, id string, want ...ledger.BuildingPart) (*building.Result, bool, error)
 	StandingsOf(ctx context.Context, ids []string) ([]dossier.Standing, error)
@@ -161,6 +164,7 @@ type session struct {
 	places    map[string]*accounts.Station
 	fresh     map[statement.Month]*accounts.Statement
 	saved     map[string][]building.MonthSaving // by building
+	takenBack map[string]bool                   // entries of savings, by id; nil: not read yet
 	keeps     bool                              // what is made anew is kept, and counted
 	made      int
 }

@@ -28,7 +28,8 @@ func (s *session) monthOf(ts int64) statement.Month {
 }
 
 // span is the first and the last month in which something is booked, of those that
-// have begun: swaps at the owner's stations, and entries of what is his.
+// have begun: swaps at the owner's stations, entries of what is his, and savings that
+// he shares.
 func (s *session) span(ctx context.Context) (first, last statement.Month, found bool, err error) {
 	now := s.Now().UnixMilli()
 	add := func(ts int64) {
@@ -60,14 +61,18 @@ func (s *session) span(ctx context.Context) (first, last statement.Month, found 
 	for i := range entries {
 		add(entries[i].At)
 	}
-	saved, err := s.measured(ctx, "", s.assets(ever()))
+	saved, err := s.measured(ctx, s.assets(ever()), math.MinInt32, math.MaxInt32)
 	if err != nil {
 		return first, last, false, err
 	}
-	for _, one := range saved {
-		for i := range one.Months {
-			if at, ok := one.Months[i].From.In(s.zone); ok && s.has(one.Asset, at.UnixMilli()) {
-				add(at.UnixMilli())
+	for i := range saved {
+		for k := range saved[i].Months {
+			day, some, err := s.beginning(&saved[i], &saved[i].Months[k])
+			if err != nil {
+				return first, last, false, err
+			}
+			if some {
+				add(day.Start(s.zone).UnixMilli())
 			}
 		}
 	}
@@ -178,16 +183,19 @@ func (s *session) build(ctx context.Context, m statement.Month, owed map[string]
 		return nil, 0, err
 	}
 	booked.Enter(entries)
-	saved, err := s.measured(ctx, m.String(), s.assets(w))
+	saved, err := s.savings(ctx, m, w, entries)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := s.bookSavings(&booked, out, saved, entries); err != nil {
+	sharing, err := s.bookSavings(&booked, out, w, saved)
+	if err != nil {
 		return nil, 0, err
 	}
 	out.Gaps = append(out.Gaps, booked.Gaps()...)
+	sharing = append(sharing, s.assets(w)...)
+	slices.Sort(sharing)
 	closing, err := statement.Build(statement.Book{
-		Events: booked.Events, Owned: s.owned, Contracts: accounts.Pools(s.contracts, s.assets(w), owed), Zone: s.zone,
+		Events: booked.Events, Owned: s.owned, Contracts: accounts.Pools(s.contracts, slices.Compact(sharing), owed), Zone: s.zone,
 	}, m)
 	if err != nil {
 		return nil, 0, contradiction(err)

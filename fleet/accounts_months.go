@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
@@ -107,20 +106,30 @@ func (s *session) inputs(ctx context.Context, m statement.Month, owed map[string
 		Owed           map[string]map[string]int64
 	}{
 		Rules: accounts.Version, Zone: s.zone.String(), Shared: s.stations != nil, Hourly: s.prices.Hourly(),
-		Owned: during(s.owned, w), Stations: during(s.everyStation, w), Places: map[string][2]string{}, Owed: owed,
+		Owned: during(s.owned, around(w)), Stations: during(s.everyStation, w), Places: map[string][2]string{}, Owed: owed,
 	}
 	own := s.stationIDs(w)
-	looked := stationsOf(slices.Concat(rest.Owned, rest.Stations), w)
-	for _, id := range looked {
+	asked := own
+	if rest.Shared {
+		asked = nil // of everybody, as they are booked
+	}
+	swaps, err := s.Books.SwapCounts(ctx, asked, w)
+	if err != nil {
+		return in, err
+	}
+	for id, n := range swaps {
+		in.Swaps += n
+		rest.Places[id] = [2]string{}
+	}
+	for _, id := range own {
+		rest.Places[id] = [2]string{}
+	}
+	for id := range rest.Places {
 		p, err := s.place(ctx, id)
 		if err != nil {
 			return in, err
 		}
 		rest.Places[id] = [2]string{p.Site, p.Zone.String()}
-	}
-	var err error
-	if in.Swaps, err = s.Books.SwapCount(ctx, looked, w); err != nil {
-		return in, err
 	}
 	if rest.Entries, err = s.entries(ctx, w); err != nil {
 		return in, err
@@ -128,7 +137,7 @@ func (s *session) inputs(ctx context.Context, m statement.Month, owed map[string
 	if rest.Drawn, err = s.Books.DrawnDigest(ctx, own, first, last, rest.Hourly); err != nil {
 		return in, err
 	}
-	if rest.Saved, err = s.measured(ctx, m.String(), s.assets(w)); err != nil {
+	if rest.Saved, err = s.savings(ctx, m, w, rest.Entries); err != nil {
 		return in, err
 	}
 	raw, err := json.Marshal(rest)

@@ -30,8 +30,9 @@ import (
 // plainEstate is an estate in a slice.
 type plainEstate struct {
 	owned []statement.Ownership
-	zone  *time.Location // of everything
-	site  string         // of every station
+	zone  *time.Location            // of everything
+	zones map[string]*time.Location // of owners in another
+	site  string                    // of every station
 }
 
 func (e *plainEstate) Ownerships(_ context.Context, owner, kind string) ([]statement.Ownership, error) {
@@ -48,7 +49,14 @@ func (e *plainEstate) Place(_ context.Context, id string) (accounts.Station, err
 	return accounts.Station{ID: id, Site: e.site, Zone: e.zone}, nil
 }
 
-func (e *plainEstate) Zone(context.Context, string) (*time.Location, error) { return e.zone, nil }
+func (e *plainEstate) SiteOf(context.Context, string) (string, error) { return e.site, nil }
+
+func (e *plainEstate) Zone(_ context.Context, owner string) (*time.Location, error) {
+	if z := e.zones[owner]; z != nil {
+		return z, nil
+	}
+	return e.zone, nil
+}
 
 func (e *plainEstate) Owners(context.Context) ([]string, error) { return []string{"acme", "bolt"}, nil }
 
@@ -81,6 +89,7 @@ func newBooks(t *testing.T, seed uint64) *books {
 			{Asset: "station/s1", Owner: "acme", To: statement.Forever}, {Asset: "station/s2", Owner: "acme", To: statement.Forever},
 			{Asset: "station/s3", Owner: "bolt", To: statement.Forever}, {Asset: "battery/b1", Owner: "acme", To: statement.Forever},
 			{Asset: "battery/b2", Owner: "bolt", To: statement.Forever}, {Asset: "building/h1", Owner: "acme", To: statement.Forever},
+			{Asset: "site/yard", Owner: "acme", To: statement.Forever},
 		}},
 	}
 	b.ledger, err = ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: func() time.Time { return b.now }})
@@ -117,7 +126,7 @@ func (b *books) swap() {
 	b.n++
 	at := b.at().UnixMilli()
 	_, err := b.ledger.AppendEvents(b.t.Context(), []telemetry.Event{{
-		Kind: devices.KindStation, Device: b.one("s1", "s2", "s3"), ID: fmt.Sprint("swap-", b.n), TS: at, Type: "swap.completed",
+		Kind: devices.KindStation, Device: b.one("s1", "s2", "s3", "nobodys"), ID: fmt.Sprint("swap-", b.n), TS: at, Type: "swap.completed",
 		Data: []byte(fmt.Sprintf(`{"battery_out":%q,"energy_wh":%d}`, b.one("b1", "b2"), b.rng.IntN(2000))),
 	}})
 	b.ok(err)
@@ -129,10 +138,17 @@ func (b *books) enter() {
 	if b.rng.IntN(3) == 0 {
 		e.Kind = statement.CapitalCost
 	}
-	if b.rng.IntN(5) == 0 {
-		e.Kind, e.Asset = statement.EnergySavings, "building/h1"
+	if b.rng.IntN(3) == 0 {
+		e.Kind, e.Asset = statement.EnergySavings, b.one("building/h1", "site/yard", "")
+		if e.Asset == "" {
+			e.Owner = "acme"
+		}
 	}
-	_, err := b.ledger.EnterMoney(b.t.Context(), []accounts.Entry{e}, "ann")
+	all := []accounts.Entry{e}
+	if b.rng.IntN(3) == 0 {
+		all = append(all, e.Reversal("", b.at().UnixMilli(), "no"))
+	}
+	_, err := b.ledger.EnterMoney(b.t.Context(), all, "ann")
 	b.ok(err)
 }
 
@@ -213,14 +229,19 @@ func (b *books) somehow() {
 	case 7:
 		b.estate.site = b.one("yard", "hill")
 	case 8: // sold, and what is told of the past too
-		sold := b.at().UnixMilli()
-		b.estate.owned = slices.DeleteFunc(b.estate.owned, func(o statement.Ownership) bool { return o.Asset == "station/s2" })
-		b.estate.owned = append(b.estate.owned, statement.Ownership{Asset: "station/s2", Owner: "acme", To: sold}, statement.Ownership{Asset: "station/s2", Owner: "bolt", From: sold, To: statement.Forever})
+		b.sell(b.one("station/s2", "building/h1"), b.at())
 	case 9:
 		b.now = b.now.Add(time.Duration(b.rng.Int64N(int64(30 * time.Hour))))
 	default:
 		b.swap()
 	}
+}
+
+// sell makes an asset acme's until an instant, and bolt's from then on.
+func (b *books) sell(asset string, at time.Time) {
+	sold := at.UnixMilli()
+	b.estate.owned = slices.DeleteFunc(b.estate.owned, func(o statement.Ownership) bool { return o.Asset == asset })
+	b.estate.owned = append(b.estate.owned, statement.Ownership{Asset: asset, Owner: "acme", To: sold}, statement.Ownership{Asset: asset, Owner: "bolt", From: sold, To: statement.Forever})
 }
 
 // told is all that is answered of an owner; entries are folded.
@@ -328,9 +349,7 @@ func TestKeptMonthsMadeOnce(t *testing.T) {
 // on which the building was the owner's, unless somebody entered it.
 func TestMeasuredSavings(t *testing.T) {
 	b := newBooks(t, 1)
-	sold := time.Date(2026, 2, 20, 12, 0, 0, 0, b.estate.zone).UnixMilli()
-	b.estate.owned[5].To = sold
-	b.estate.owned = append(b.estate.owned, statement.Ownership{Asset: "building/h1", Owner: "bolt", From: sold, To: statement.Forever})
+	b.sell("building/h1", time.Date(2026, 2, 20, 12, 0, 0, 0, b.estate.zone))
 	b.measure(saved("2026-02", "2026-02-10", "2026-03-01", 1900+7, true), saved("2026-03", "2026-03-01", "2026-03-11", -500, false))
 	february := statement.Month{Year: 2026, Month: 2}
 	read := func(owner string, m statement.Month) accounts.Statement {
@@ -369,8 +388,7 @@ func TestMeasuredSavings(t *testing.T) {
 	if len(gaps) != 1 || gaps[0].Code != accounts.NoSaving || !strings.Contains(gaps[0].Text, "another currency") {
 		t.Errorf("in another currency: got %+v", gaps)
 	}
-	b.estate.owned[5].To = statement.Forever
-	b.estate.owned = b.estate.owned[:len(b.estate.owned)-1]
+	b.sell("building/h1", time.UnixMilli(statement.Forever-1))
 	march := read("acme", statement.Month{Year: 2026, Month: 3})
 	if !march.Savings[0].Provisional || march.Provisional || march.Sections[0].Totals.Revenue.Minor != -500 {
 		t.Errorf("the rest of March is still to come: got %+v", march)

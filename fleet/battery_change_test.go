@@ -2,9 +2,12 @@ package fleet
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -135,6 +138,60 @@ func TestUnreadableResultsAreMadeAnew(t *testing.T) {
 	sameState(t, "made anew", b.state(), want.state())
 	if d := b.run("battery"); d.devices != 0 {
 		t.Errorf("%d batteries are computed again and again", d.devices)
+	}
+}
+
+// A day that can't be read is made again of its readings within a week. Without
+// them it stays unread, and the dossier keeps what it has of it.
+func TestUnreadableDaysAreMadeAgain(t *testing.T) {
+	const days, lost, more = 40, 37, 7
+	s := simulateBatteries(t, fewBatteries(2), days+more)
+	first := telemetry.DayOf(newYear.UnixMilli())
+	ids := slices.Sorted(maps.Keys(s.assets))
+	b, want := newLab(t, s.assets, dossier.DefaultRules()), newLab(t, s.assets, dossier.DefaultRules())
+	for day := int64(days - 1); day < days+more; day++ {
+		from := first + day
+		if day == days-1 {
+			from = first
+		}
+		for _, x := range []*lab{b, want} {
+			x.deliver(telemetry.Within(s.readings, telemetry.Window{From: from * telemetry.Day, To: (first + day + 1) * telemetry.Day}))
+			x.today = first + day + 1
+			x.run("battery")
+		}
+		if day == days-1 {
+			db, err := sql.Open("sqlite", b.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), `UPDATE battery_days SET use = x'7f', found = x'7f' WHERE day = $1`, first+lost); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			b.store.drop(ids[1], (first+lost+1)*telemetry.Day)
+		}
+	}
+	got, all := b.state(), want.state()
+	unread, kept := fmt.Sprintf("day %d of %s", first+lost, ids[1]), dossier.Unread(first+lost)
+	all[unread] = fmt.Sprintf("%x %x", kept.AppendUse(nil), kept.AppendFound(nil))
+	for _, m := range []map[string]string{got, all} { // what was found on that day counts no more
+		maps.DeleteFunc(m, func(k, _ string) bool {
+			return k != unread && strings.HasSuffix(k, ids[1]) && !strings.HasPrefix(k, "day")
+		})
+	}
+	sameState(t, "made again", got, all)
+	dossiers := map[*lab]*dossier.Dossier{}
+	for _, x := range []*lab{b, want} {
+		found, err := x.ledger.Dossiers(t.Context(), ids[1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		dossiers[x] = found[ids[1]]
+	}
+	if got, want := dossiers[b], dossiers[want]; got.Days != want.Days || !cmp.Equal(got.Total, want.Total) {
+		t.Errorf("without its readings: got a dossier of %d days, want %d", got.Days, want.Days)
 	}
 }
 

@@ -206,8 +206,33 @@ func (j *batteryJob) known(ctx context.Context, work []Work, read []measured) (n
 	if n.points, err = j.ledger.HealthPoints(ctx, due); err != nil {
 		return n, err
 	}
-	n.findings, err = j.ledger.BatteryFindings(ctx, due, from, to)
-	return n, err
+	if n.findings, err = j.ledger.BatteryFindings(ctx, due, from, to); err != nil {
+		return n, err
+	}
+	return n, j.unread(ctx, work, n)
+}
+
+// unread has those dossiers made anew of which a day can't be read that is to be
+// looked back on, if its readings are still stored: without, what the dossier has
+// of the day would be lost.
+func (j *batteryJob) unread(ctx context.Context, work []Work, n known) error {
+	for k, w := range work {
+		var days []int64
+		for _, f := range n.findings[w.Ref.ID] {
+			if f.Unread {
+				days = append(days, f.Day)
+			}
+		}
+		if len(days) == 0 {
+			continue
+		}
+		made, err := j.measure(ctx, []Work{{Ref: w.Ref, Days: days}})
+		if err != nil {
+			return err
+		}
+		n.goesOn[k] = len(made[0].days) == 0
+	}
+	return nil
 }
 
 // goesOn reports whether the dossier has but to be added to: there is none, or it
@@ -252,7 +277,13 @@ func (j *batteryJob) anew(ctx context.Context, u *update, x *dossier.Dossier, w 
 	if err != nil {
 		return err
 	}
+	if fresh, err = j.again(ctx, w, fresh, stored); err != nil {
+		return err
+	}
 	since := w.Days[0]
+	if len(fresh) > 0 {
+		since = min(since, fresh[0].Day)
+	}
 	if x.Basis != u.basis {
 		// Where the dossier can't be read, days may be missing that can't either.
 		u.anew = x.Basis == 0 || slices.ContainsFunc(stored, func(d dossier.Day) bool {
@@ -279,4 +310,25 @@ func (j *batteryJob) anew(ctx context.Context, u *update, x *dossier.Dossier, w 
 	}
 	u.again(all, changed, since)
 	return nil
+}
+
+// again adds to the days of the work those stored that can't be read, made of their
+// readings where these are still there.
+func (j *batteryJob) again(ctx context.Context, w Work, fresh, stored []dossier.Day) ([]dossier.Day, error) {
+	var days []int64
+	for _, d := range stored {
+		if _, found := slices.BinarySearch(w.Days, d.Day); d.Unread && !found {
+			days = append(days, d.Day)
+		}
+	}
+	if len(days) == 0 {
+		return fresh, nil
+	}
+	made, err := j.measure(ctx, []Work{{Ref: w.Ref, Days: days}})
+	if err != nil {
+		return nil, err
+	}
+	fresh = append(slices.Clone(fresh), made[0].days...)
+	slices.SortFunc(fresh, func(a, b dossier.Day) int { return int(a.Day - b.Day) })
+	return fresh, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 )
 
 // However the readings arrive, and however often the jobs run between, the same
@@ -104,15 +105,31 @@ func TestBatteryDaysOutliveTheirReadings(t *testing.T) {
 	b.deliver(s.readings)
 	b.today = first + 11
 	b.run("battery")
+	b.run("rollup")
 	want := b.state()
+	rollups := map[string][]ledger.RollupDay{}
+	folded := func(id string) []ledger.RollupDay {
+		days, err := b.ledger.Rollups(t.Context(), devices.Ref{Kind: devices.KindBattery, ID: id}, first, first+8)
+		if err != nil || len(days) != 8 {
+			t.Errorf("got %d roll-ups of %s, %v, want 8", len(days), id, err)
+		}
+		return days
+	}
 	for id := range s.assets {
+		rollups[id] = folded(id)
 		b.store.drop(id, (first+8)*telemetry.Day)
 		if err := b.ledger.Invalidate(t.Context(), devices.Ref{Kind: devices.KindBattery, ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.run("battery")
+	b.run("rollup")
 	got := b.state()
+	for id, want := range rollups {
+		if diff := cmp.Diff(want, folded(id)); diff != "" {
+			t.Errorf("roll-ups after the loss (-want +got):\n%s", diff)
+		}
+	}
 	for id := range s.assets { // the day after the loss can't look back any more
 		for _, m := range []map[string]string{got, want} {
 			for _, k := range []string{"dossier of ", "standing of "} {

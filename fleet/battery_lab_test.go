@@ -104,6 +104,7 @@ type lab struct {
 	t       *testing.T
 	store   *larder
 	ledger  *ledger.Ledger
+	path    string // of the ledger
 	assets  batteryList
 	rules   dossier.Rules
 	schema  *devices.Schema
@@ -118,7 +119,8 @@ func newLab(t *testing.T, assets batteryList, rules dossier.Rules) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{})
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := ledger.Open(t.Context(), path, ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +129,10 @@ func newLab(t *testing.T, assets batteryList, rules dossier.Rules) *lab {
 			t.Error(err)
 		}
 	})
-	b := &lab{t: t, store: &larder{}, ledger: l, assets: assets, rules: rules, schema: schema}
+	b := &lab{t: t, store: &larder{}, ledger: l, path: path, assets: assets, rules: rules, schema: schema}
 	b.jobs = []Job{
 		BatterySwaps(l, "0 1 * * *"), Battery(b.store, schema, l, assets, rules, "0 1 * * *"), BatteryToday(b.store, schema, l, assets, rules, "0 * * * *"),
+		Rollup(b.store, schema, "0 1 * * *"),
 	}
 	return b
 }

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"slices"
+
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
@@ -40,7 +42,7 @@ func (u *update) goOn(x *dossier.Dossier, days []dossier.Day, points []battery.H
 // before the first day that changed stay.
 func (u *update) again(all, fresh []dossier.Day, changed int64) {
 	u.fresh, u.since = fresh, changed
-	if len(all) == 0 {
+	if !slices.ContainsFunc(all, func(d dossier.Day) bool { return !d.Unread }) {
 		return
 	}
 	u.dossier, u.pointed = dossier.New(u.id), true
@@ -52,11 +54,11 @@ func (u *update) again(all, fresh []dossier.Day, changed int64) {
 func (u *update) add(days []dossier.Day, findings []dossier.Finding, last int, since int64) {
 	x := u.dossier
 	for k, d := range days {
-		closes := x.Closes(d.Day)
+		closes := !d.Unread && x.Closes(d.Day)
 		if p := x.Add(d, u.sheet, u.rules); p != nil {
 			u.points, u.pointed = append(u.points, *p), true
 		}
-		findings = append(findings, dossier.Finding{Day: d.Day, Found: d.Found})
+		findings = append(findings, dossier.Finding{Day: d.Day, Found: d.Found, Unread: d.Unread})
 		record := closes && d.Day >= since
 		if record || k == last {
 			x.Report(findings, u.points, u.sheet, u.rules)

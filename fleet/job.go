@@ -71,19 +71,25 @@ type done struct {
 	window  telemetry.Window // of the days computed
 	devices int
 	rows    int // readings read
-	failed  []error
+	// Devices that failed, one more than once where its days come on several pages,
+	// and the first errors of these, by their text.
+	failures int
+	failed   []error
 }
 
 // maxReported is how many failures a run reports by name.
 const maxReported = 5
 
+func (d *done) fail(err error) {
+	d.failures++
+	k, _ := slices.BinarySearchFunc(d.failed, err, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	d.failed = slices.Insert(d.failed, k, err)
+	d.failed = d.failed[:min(len(d.failed), maxReported)]
+}
+
 func (d *done) err() error {
-	if len(d.failed) == 0 {
-		return nil
-	}
-	slices.SortFunc(d.failed, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	err := errors.Join(d.failed[:min(len(d.failed), maxReported)]...)
-	if n := len(d.failed) - maxReported; n > 0 {
+	err := errors.Join(d.failed...)
+	if n := d.failures - len(d.failed); n > 0 {
 		err = fmt.Errorf("%w\nand %d more devices", err, n)
 	}
 	return err

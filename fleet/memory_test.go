@@ -68,9 +68,11 @@ func (m *memory) Watermark(_ context.Context, job string) (ledger.Watermark, err
 func (m *memory) DirtyOf(_ context.Context, q ledger.DirtyQuery) (days []ledger.DirtyDay, upTo int64, more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	upTo = m.seq
+	if upTo = m.seq; q.UpTo > 0 {
+		upTo = max(min(upTo, q.UpTo), q.After)
+	}
 	for _, d := range m.dirty { // by their numbers
-		if d.Seq <= q.After || !slices.Contains(q.Kinds, d.Kind) || d.Day < q.FromDay || d.Day >= q.ToDay {
+		if d.Seq <= q.After || q.UpTo > 0 && d.Seq > q.UpTo || !slices.Contains(q.Kinds, d.Kind) || d.Day < q.FromDay || d.Day >= q.ToDay {
 			continue
 		}
 		if more = m.page > 0 && len(days) >= m.page && d.Seq > days[len(days)-1].Seq; more {
@@ -81,6 +83,12 @@ func (m *memory) DirtyOf(_ context.Context, q ledger.DirtyQuery) (days []ledger.
 	}
 	slices.SortStableFunc(days, func(a, b ledger.DirtyDay) int { return strings.Compare(a.Device, b.Device) })
 	return days, upTo, more, nil
+}
+
+func (m *memory) Revisions(context.Context) (ledger.Revisions, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return ledger.Revisions{Days: m.seq}, nil
 }
 
 // left are the days that are still to be worked off.

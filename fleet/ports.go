@@ -26,6 +26,8 @@ type Results interface {
 	// DirtyOf returns days that were marked, ordered by device, the number to
 	// continue from, and whether there are more of them.
 	DirtyOf(ctx context.Context, q ledger.DirtyQuery) (days []ledger.DirtyDay, upTo int64, more bool, err error)
+	// Revisions says which marking is the last.
+	Revisions(ctx context.Context) (ledger.Revisions, error)
 	// Commit saves results and, where given, the watermark, together.
 	Commit(ctx context.Context, c ledger.Changes) error
 }

@@ -20,6 +20,9 @@ type progress struct {
 	// that were marked before that.
 	looked int64
 	left   bool
+	// Up to where the run looks at all, where it takes several pages: what it marks
+	// again itself, for another try, is the next one's. 0: not known yet.
+	end int64
 }
 
 // seenOf is under which name the second number is kept.
@@ -52,7 +55,7 @@ const maxDue = 500_000
 // that were marked first, and takes the progress on to where they are. more says
 // that there are others, which are then to be asked for.
 func (j *Job) due(ctx context.Context, results Results, p *progress, today int64) (due []ledger.DirtyDay, more bool, err error) {
-	q := ledger.DirtyQuery{After: p.looked, Kinds: j.Kinds, FromDay: math.MinInt64, ToDay: math.MaxInt64, Limit: maxDue}
+	q := ledger.DirtyQuery{After: p.looked, Kinds: j.Kinds, FromDay: math.MinInt64, ToDay: math.MaxInt64, UpTo: p.end, Limit: maxDue}
 	if j.Today { // no other day comes to anything
 		q.FromDay, q.ToDay, q.Newest = today-j.Spread-j.After, today+j.Spread+j.Before+1, maxDue
 	}
@@ -61,6 +64,13 @@ func (j *Job) due(ctx context.Context, results Results, p *progress, today int64
 		return nil, false, fmt.Errorf("read days to compute: %w", err)
 	}
 	p.looked = upTo
+	if more && p.end == 0 {
+		now, err := results.Revisions(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		p.end = now.Days
+	}
 	if !j.Ended {
 		p.low = upTo
 		return dirty, more, nil

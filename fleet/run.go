@@ -218,7 +218,7 @@ func (p *pass) failed(ctx context.Context, w Work, cause error) error {
 	}
 	p.log.Error("job failed for a device", "job", p.job.Name, "device", w.Ref.String(), "err", cause)
 	p.mu.Lock()
-	p.done.failed = append(p.done.failed, fmt.Errorf("%s: %w", w.Ref, cause))
+	p.done.fail(fmt.Errorf("%s: %w", w.Ref, cause))
 	p.mu.Unlock()
 	if err := p.marker.MarkDirty(ctx, w.marked); err != nil {
 		return fmt.Errorf("mark %s for another try: %w", w.Ref, err)

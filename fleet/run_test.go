@@ -161,6 +161,39 @@ func TestPagesOfDueDays(t *testing.T) {
 	}
 }
 
+// A run in which more devices fail than there are on a page ends: what it marks
+// for another try is the next one's. Of the failures it keeps a few.
+func TestPagesOfFailures(t *testing.T) {
+	const devices, rest = 9, 9 - maxReported
+	m := newMemory()
+	m.page = 2
+	for k := range devices {
+		m.mark(t, fmt.Sprint("b", k), 5)
+	}
+	tries := 0
+	j := together(nil)
+	j.Batch = func(_ context.Context, work []Work) ([]Outcome, error) {
+		out := make([]Outcome, len(work))
+		for k := range work {
+			if tries++; tries > 10*devices {
+				return nil, fmt.Errorf("no end: %w", telemetry.ErrUnavailable)
+			}
+			out[k].Err = errors.New("broken")
+		}
+		return out, nil
+	}
+	for run := range 2 {
+		d, err := j.runOnce(t.Context(), m, m, slog.New(slog.DiscardHandler), 100)
+		if tries != (run+1)*devices || d.failures != devices || len(d.failed) != maxReported {
+			t.Fatalf("run %d: got %d tries in all, %d failures and %d kept, want %d, %d and %d",
+				run, tries, d.failures, len(d.failed), (run+1)*devices, devices, maxReported)
+		}
+		if want := fmt.Sprintf("battery/b0: broken\nbattery/b1: broken\nbattery/b2: broken\nbattery/b3: broken\nbattery/b4: broken\nand %d more devices", rest); err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+	}
+}
+
 // A device that is not registered any more is passed over, and not tried again.
 func TestGoneDevicesArePassedOver(t *testing.T) {
 	gone, m := errors.New("not found"), newMemory()

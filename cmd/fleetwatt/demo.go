@@ -181,6 +181,7 @@ func (d *demo) simulate(ctx context.Context, a *app.App, fleet *simulator.Fleet,
 	if err != nil {
 		return err
 	}
+	c.Direct() // an address of all interfaces is none that proxies are left out for
 	if err := declare(ctx, c, inv.Batteries); err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,6 +234,23 @@ func TestDemoStartsAgain(t *testing.T) {
 		}
 	}
 	s.stop()
+}
+
+// The demonstration tells its key to no proxy, also where it serves all interfaces.
+func TestDemoGoesPastProxies(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer proxy.Close()
+	cmd := command(t, "demo", "--once", "--days", "1", "--data", t.TempDir(), "--admin-key", adminKey,
+		"--http-listen", "0.0.0.0:0", "--mqtt-listen", "127.0.0.1:0")
+	cmd.Env = append(cmd.Env, "HTTP_PROXY="+proxy.URL, "http_proxy="+proxy.URL, "NO_PROXY=", "no_proxy=")
+	if out, err := cmd.CombinedOutput(); err != nil || asked.Load() > 0 {
+		t.Errorf("got %v and %d calls of the proxy: %s", err, asked.Load(), out)
+	}
 }
 
 // checkCurl fetches what a printed line would.

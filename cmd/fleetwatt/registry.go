@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +87,8 @@ func registryImport(r *remote) *cobra.Command {
 
 The first line names the columns, id among them, as export writes them. What has
 no column stays as it is; an empty text is cleared; another empty cell stays. All
-lines are made or none: each cell that can't be accepted is told.`,
+lines are made or none: each cell that can't be accepted is told. A file may have
+32 MiB.`,
 		Example: `  fleetwatt registry import --kind battery batteries.csv --dry-run
   fleetwatt registry import --kind battery batteries.csv`,
 		Args: cobra.ExactArgs(1),
@@ -96,6 +98,9 @@ lines are made or none: each cell that can't be accepted is told.`,
 			}
 			file, err := readFile(cmd, args[0])
 			if err != nil {
+				return err
+			}
+			if file, err = packed(args[0], file); err != nil {
 				return err
 			}
 			c, err := r.client()
@@ -149,12 +154,41 @@ func importFile(cmd *cobra.Command, c *client.Client, kind, name string, file []
 	return upload(cmd, c, kind, name, file, false)
 }
 
+// packFrom is from how many bytes on a file is sent as gzip: it has to arrive
+// within seconds.
+const packFrom = 1 << 20
+
+// packed is a file as it is sent. It refuses what the server would: the answer may
+// be lost while the rest of the file is still on its way.
+func packed(name string, file []byte) ([]byte, error) {
+	switch {
+	case len(file) < packFrom:
+		return file, nil
+	case len(file) > api.MaxUnpacked:
+		return nil, tooLarge(name)
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(file)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("%s: pack: %w", name, err)
+	}
+	if b.Len() > api.MaxImport {
+		return nil, tooLarge(name)
+	}
+	return b.Bytes(), nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s is larger than the server takes at once, %d MiB, or %d MiB as gzip: split it", name, api.MaxUnpacked>>20, api.MaxImport>>20)
+}
+
 func upload(cmd *cobra.Command, c *client.Client, kind, name string, file []byte, dryRun bool) (report api.ImportReport, err error) {
 	query := url.Values{"kind": {kind}, "dry_run": {strconv.FormatBool(dryRun)}}
 	err = c.Upload(cmd.Context(), "/import", query, "text/csv", bytes.NewReader(file), &report)
 	switch {
-	case refusedWith(err, http.StatusRequestEntityTooLarge):
-		err = fmt.Errorf("%s is larger than the server takes at once, 1 MiB: split it", name)
+	case refusedWith(err, http.StatusRequestEntityTooLarge): // by what stands before the server
+		err = tooLarge(name)
 	case refusedWith(err, http.StatusUnprocessableEntity), refusedWith(err, http.StatusBadRequest):
 		err = fmt.Errorf("%s: %w", name, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -61,11 +62,39 @@ func TestRegistryCommands(t *testing.T) {
 	s.refuse("kind", "registry", "import", "--kind", "robot", file)
 	write("")
 	s.refuse(file+": request body is required", "registry", "import", "--kind", "battery", file)
-	write("id,name\n" + strings.Repeat("b1,"+strings.Repeat("x", 60)+"\n", 20000))
-	s.refuse("1 MiB", "registry", "import", "--kind", "battery", file)
+	write("id\n" + strings.Repeat("\n", api.MaxUnpacked))
+	s.refuse("32 MiB", "registry", "import", "--kind", "battery", file)
 	s.refuse("missing.csv", "registry", "import", "--kind", "battery", "missing.csv")
 	s.refuse("kind", "registry", "export")
 	s.refuse("CSV", "registry", "export", "--kind", "battery", "--json")
+}
+
+// An export may be longer than other requests, and can be imported.
+func TestRegistryImportOfAWholeFleet(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	file := filepath.Join(t.TempDir(), "registry.csv")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text strings.Builder
+	text.WriteString("id,name\n")
+	for n := range packFrom / 190 {
+		fmt.Fprintf(&text, "o%d,%s\n", n, strings.Repeat("x", 190))
+	}
+	write(text.String())
+	out, _ := s.operate("registry", "import", "--kind", "owner", file)
+	wants(t, "import", out, fmt.Sprint(packFrom/190)+" created")
+	exported, _ := s.operate("registry", "export", "--kind", "owner")
+	if len(exported) <= packFrom {
+		t.Fatalf("got an export of %d bytes, want one to pack", len(exported))
+	}
+	write(exported)
+	out, _ = s.operate("registry", "import", "--kind", "owner", file)
+	wants(t, "import of the export", out, "0 created, 0 changed, "+fmt.Sprint(packFrom/190)+" stay")
 }
 
 // Standard input is a file too.

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// followEvery is how far the directory is behind the changes of other
-	// processes, at most, while the database answers.
+	// followEvery is how often the directory takes in the changes of other
+	// processes, while the database answers.
 	followEvery = 500 * time.Millisecond
 	// followOneByOne is up to how many devices are looked up one by one; of more,
 	// everything is loaded.
@@ -33,9 +33,10 @@ type follow struct {
 }
 
 // Step is a number that has grown when a method that changes something returns,
-// however it ended, and within half a second after a change of another process. As
-// long as it is the same, so is what was read while it was. inStep is false where
-// changes of other processes are not followed at present, so that it says nothing.
+// however it ended, and mostly half a second after a change of another process. As
+// long as it is the same, so is what was read while it was, but for what others
+// have changed in the last second. inStep is false where what they changed before
+// that may not be in it, so that it says nothing.
 func (r *Registry) Step() (step int64, inStep bool) {
 	inStep = !r.db.Shared()
 	if at := r.follow.looked.Load(); at != nil && !inStep { // before the number, which grows first

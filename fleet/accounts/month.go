@@ -16,14 +16,16 @@ type Month struct {
 
 // Inputs are all that a month is made of: months whose inputs are equal are equal.
 type Inputs struct {
-	// Swaps are how many completed swaps the stations had told of. None is ever
-	// changed or lost, so that the same number is the same swaps.
+	// Swaps are how many completed swaps the owner's stations had told of, or all
+	// stations where batteries have their share. None is ever changed or lost, so that
+	// the same number is the same swaps.
 	Swaps int64 `json:"swaps"`
 	// Prices and Contracts are the versions of those that held, by id.
 	Prices    map[string]int64 `json:"prices"`
 	Contracts map[string]int64 `json:"contracts"`
-	// Rest is the digest of what is left: rules, ownerships, places, entries, what
-	// stations drew, what buildings saved, and what is owed of the month before.
+	// Rest is the digest of what is left: rules, the owner's zone, ownerships, places,
+	// entries, what stations drew, what buildings saved and whether it was entered, and
+	// what is owed of the month before.
 	Rest string `json:"rest"`
 }
 

@@ -27,12 +27,23 @@ type Saving struct {
 	Plus *int64 `json:"plus_minus_minor"`
 	// Provisional says that further days of the month are to come.
 	Provisional bool         `json:"provisional"`
-	Booked      money.Amount `json:"booked"` // of Measured, what fell on days when the building was the owner's
+	Booked      money.Amount `json:"booked"` // of Measured, what fell on days when the building was the owner's and an agreement held
 }
 
-// Save books a saving: the same each day, to the last minor unit, for the days on
-// which the owner had the building, as the whole is no better known by the day.
-func (b *Booked) Save(s *Saving, zone *time.Location, has func(ts int64) bool) error {
+// Days are those of which the saving is.
+func (s *Saving) Days() []daycount.Date {
+	var out []daycount.Date
+	for d := s.From; d < s.To; d++ {
+		out = append(out, d)
+	}
+	return out
+}
+
+// Save books a saving: the same each day, to the last minor unit, for the days that
+// count, as the whole is no better known by the day. They are days of the building's
+// calendar. In the statement each is that of its date in the owner's zone, and the
+// owner's whoever had the building at that midnight.
+func (b *Booked) Save(s *Saving, owner string, zone *time.Location, counts func(daycount.Date) bool) error {
 	s.Booked = money.Zero(s.Measured.Currency)
 	parts, err := s.Measured.Split(int(s.To - s.From))
 	if err != nil {
@@ -40,15 +51,14 @@ func (b *Booked) Save(s *Saving, zone *time.Location, has func(ts int64) bool) e
 	}
 	for i, part := range parts {
 		day := s.From + daycount.Date(i)
-		at := day.Start(zone).UnixMilli()
-		if !has(at) {
+		if !counts(day) || part.IsZero() {
 			continue
 		}
 		s.Booked.Minor += part.Minor // no more than the whole
-		if !part.IsZero() {
-			id := fmt.Sprintf("%s/savings/%s/%s/%s", s.Asset, s.Meter, s.Measure, day)
-			b.Events = append(b.Events, statement.Event{ID: id, At: at, Kind: statement.EnergySavings, Amount: part, Asset: s.Asset})
-		}
+		b.Events = append(b.Events, statement.Event{
+			ID: fmt.Sprintf("%s/savings/%s/%s/%s", s.Asset, s.Meter, s.Measure, day), At: day.Start(zone).UnixMilli(),
+			Kind: statement.EnergySavings, Amount: part, Asset: s.Asset, Owner: owner,
+		})
 	}
 	return nil
 }
@@ -56,17 +66,18 @@ func (b *Booked) Save(s *Saving, zone *time.Location, has func(ts int64) bool) e
 // Unsaved notes why a building's saving is not in the statement.
 func (b *Booked) Unsaved(asset, why string) { b.gap(NoSaving, asset, why) }
 
-// EnteredSavings are the assets whose savings somebody entered, and did not take
-// back: what was entered stands in the place of what was measured.
-func EnteredSavings(entries []Entry) map[string]bool {
-	back, out := map[string]bool{}, map[string]bool{}
-	for i := range entries {
-		back[entries[i].Reverses] = true
-	}
+// EnteredSavings are the assets whose savings somebody entered, "" for an owner
+// alone; those without that were taken back at any time: what was entered stands in
+// the place of what was measured.
+func EnteredSavings(entries []Entry, takenBack map[string]bool) map[string]bool {
+	out := map[string]bool{}
 	for i := range entries {
 		e := &entries[i]
-		if e.Kind != statement.EnergySavings || e.Reverses != "" || back[e.ID] {
+		if e.Kind != statement.EnergySavings || e.Reverses != "" || takenBack[e.ID] {
 			continue
+		}
+		if e.Owner != "" {
+			out[""] = true
 		}
 		for _, asset := range e.Assets() {
 			out[asset] = true

@@ -8,8 +8,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 )
 
-// Version names the rules by which events are made of swaps, energy and entries.
-const Version = "accounts/1"
+// Version names the rules by which events are made of swaps, energy, savings and
+// entries.
+const Version = "accounts/2"
 
 // Statement is an owner's month with what it rests on.
 type Statement struct {

@@ -35,6 +35,7 @@ type evaluation struct {
 	months  map[string]map[string]*ratio
 
 	monthlySavings []MonthSaving
+	telling        []telling // of what days the measures so far tell
 }
 
 // Evaluate works out everything that the days and the entries give. A building

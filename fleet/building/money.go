@@ -74,12 +74,7 @@ func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float6
 		t.Demand = nil
 		c.Reasons = append(c.Reasons, energy.Reason{Code: DemandNotIncluded, Text: "what the measure saves on demand charges is not in this amount"})
 	}
-	expected := make([]energy.Row, len(rows))
-	for i := range rows {
-		expected[i] = rows[i]
-		expected[i].Use = baseline[i]
-	}
-	actual, base := t.Price(rows), t.Price(expected)
+	actual, base := bills(t, rows, baseline)
 	c.Actual, c.Baseline = actual.Total, base.Total
 	c.Saved = tariff.Money{Minor: base.Total.Minor - actual.Total.Minor, Currency: t.Currency}
 	for _, b := range []*tariff.Bill{&actual, &base} {
@@ -87,9 +82,8 @@ func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float6
 		if why == nil {
 			continue
 		}
-		few := why.Critical && b.Unpriced > (1-minKnown)*b.Use
 		why.Critical = false
-		if few {
+		if fewPriced(b) {
 			return nil, why
 		}
 		if len(c.Reasons) == 0 || c.Reasons[len(c.Reasons)-1].Code != why.Code {
@@ -102,6 +96,19 @@ func priced(t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float6
 	}
 	return &c, nil
 }
+
+// bills are that of the use and that of the baseline.
+func bills(t tariff.Tariff, rows []energy.Row, baseline []float64) (actual, base tariff.Bill) {
+	expected := make([]energy.Row, len(rows))
+	for i := range rows {
+		expected[i] = rows[i]
+		expected[i].Use = baseline[i]
+	}
+	return t.Price(rows), t.Price(expected)
+}
+
+// fewPriced reports whether too much of the use in a bill has no price.
+func fewPriced(b *tariff.Bill) bool { return math.Abs(b.Unpriced) > (1-minKnown)*math.Abs(b.Use) }
 
 // unpriced is what to say of use that is not in a bill; nil where all is. It keeps
 // the bill from being told where the price changes within rows, or where the rest

@@ -2,8 +2,11 @@ package building
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
@@ -23,8 +26,9 @@ func judged(e *evaluation, from time.Time, id string) (s *Saving, rows []energy.
 	return s, rows, baseline
 }
 
-// A saving is divided among local months: the parts of its amount add up to it, and
-// each says of which days it is, how much of them is known and how sure it is.
+// A saving is divided among local months: the parts of its amount add up to it where
+// prices are whole, as each part is rounded, and each says of which days it is, how
+// much of them is known and how sure it is.
 func TestMonthlySavings(t *testing.T) {
 	night, day := tariff.Band{Name: "night", To: 7 * time.Hour, Price: 10}, tariff.Band{Name: "day", Price: 30}
 	e := paying(true, 0, night, day)
@@ -50,7 +54,7 @@ func TestMonthlySavings(t *testing.T) {
 		t.Fatalf("got %+v, want three that add up to %+v", e.monthlySavings, cost)
 	}
 	first, last := e.monthlySavings[0], e.monthlySavings[2]
-	if first.From != "2023-10-16" || first.To != "2023-11-01" || !first.Complete || math.Abs(first.Coverage-(1-36.0/384)) > 1e-9 || first.Saving != 384-36 || first.Method != "m 1, v" || first.Unit != "kWh" {
+	if first.From != "2023-10-16" || first.To != "2023-11-01" || !first.Complete || math.Abs(first.Coverage-(1-36.0/384)) > 1e-9 || first.Saving != 384-36 || first.Method != "m 1, v" || first.Zone != "UTC" || first.Unit != "kWh" {
 		t.Errorf("got %+v", first)
 	}
 	if last.Month != "2023-12" || last.To != "2023-12-20" || last.Complete || math.Abs(last.Coverage-1) > 1e-9 || last.Saved.Minor != 19*(7*10+17*30) {
@@ -58,9 +62,9 @@ func TestMonthlySavings(t *testing.T) {
 	}
 }
 
-// Of two measures on a meter the first tells of each day, so that the second changes
-// no month that was told before it.
-func TestFirstMeasureTellsOfAMonth(t *testing.T) {
+// Of measures on a meter the first tells of each day, so that a later one changes
+// nothing that was told before it, and no day is lost or told twice.
+func TestFirstMeasureTellsOfADay(t *testing.T) {
 	e := paying(true, 0, tariff.Band{Name: "all", Price: 20})
 	tf := *e.Plan.Tariffs["t"]
 	add := func(from time.Time, id string, m Meter, to time.Time) {
@@ -71,25 +75,77 @@ func TestFirstMeasureTellsOfAMonth(t *testing.T) {
 	}
 	on := func(month time.Month, day int) time.Time { return time.Date(2023, month, day, 0, 0, 0, 0, time.UTC) }
 	add(on(9, 1), "first", Electricity, on(11, 10))
-	add(on(10, 5), "second", Electricity, on(12, 1))
-	add(on(11, 10), "third", Electricity, on(12, 1))
+	add(on(10, 5), "second", Electricity, on(11, 20))
+	add(on(10, 20), "third", Electricity, on(11, 15))
+	add(on(11, 25), "fourth", Electricity, on(12, 1))
+	add(on(8, 25), "stated", Electricity, on(12, 5)) // around all of them
 	add(on(10, 5), "second", Gas, on(11, 1))
-	got := map[string]string{}
+	type span struct{ id, to string }
+	got := map[string]span{}
 	for _, v := range e.monthlySavings {
-		got[string(v.Meter)+" "+string(v.From)] = v.Intervention
-		if v.Plus != nil || !v.Complete {
-			t.Errorf("got %+v, want it complete, of unknown certainty", v)
+		got[string(v.Meter)+" "+string(v.From)] = span{v.Intervention, string(v.To)}
+		from, _ := v.From.In(time.UTC)
+		to, _ := v.To.In(time.UTC)
+		if hours := int64(to.Sub(from).Hours()); v.Plus != nil || !v.Complete || v.Coverage != 1 || v.Saved.Minor != 20*hours || v.Saving != float64(hours) {
+			t.Errorf("got %+v, want all of its %d hours, of unknown certainty", v, hours)
 		}
 	}
-	for at, want := range map[string]string{
-		"electricity 2023-09-01": "first", "electricity 2023-10-01": "first", "electricity 2023-11-01": "first", "electricity 2023-11-10": "third", "gas 2023-10-05": "second",
+	want := map[string]span{
+		"electricity 2023-08-25": {"stated", "2023-09-01"}, "electricity 2023-09-01": {"first", "2023-10-01"}, "electricity 2023-10-01": {"first", "2023-11-01"},
+		"electricity 2023-11-01": {"first", "2023-11-10"}, "electricity 2023-11-10": {"second", "2023-11-20"}, "electricity 2023-11-20": {"stated", "2023-11-25"},
+		"electricity 2023-11-25": {"fourth", "2023-12-01"}, "electricity 2023-12-01": {"stated", "2023-12-05"}, "gas 2023-10-05": {"second", "2023-11-01"},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(span{})); diff != "" || len(e.monthlySavings) != len(want) {
+		t.Errorf("%d months: %s", len(e.monthlySavings), diff)
+	}
+}
+
+// Where the prices of a month have not come in, it is left out: a saving of 0 would
+// be false. Where few are missing, the rest of them is told.
+func TestMonthWithoutPrices(t *testing.T) {
+	e := paying(true, 0)
+	on := func(month time.Month, day int) time.Time { return time.Date(2023, month, day, 0, 0, 0, 0, time.UTC) }
+	tf := tariff.Tariff{ID: "t", Version: "1", Currency: "EUR", Dynamic: &energy.Steps{Steps: []energy.Step{{From: on(1, 1), Value: 20}}}}
+	for _, tt := range []struct {
+		name  string
+		until time.Time
+		want  int
+		last  int64
+	}{
+		{"all priced", on(12, 31).AddDate(0, 0, 1), 12, 31 * 24 * 20},
+		{"two days are not", on(12, 30), 12, 29 * 24 * 20},
+		{"a month is not", on(12, 1), 11, 30 * 24 * 20},
 	} {
-		if got[at] != want {
-			t.Errorf("%s: got %q, want %q", at, got[at], want)
+		e.monthlySavings, e.telling = nil, nil
+		tf.Dynamic.Until = tt.until
+		s, rows, baseline := judged(e, on(1, 15), "m")
+		var why *energy.Reason
+		if s.Cost, why = priced(tf, rows, baseline, nil); why != nil {
+			t.Fatalf("%s: %v", tt.name, why)
 		}
-		delete(got, at)
+		e.monthly(s, Electricity, tf, rows, baseline)
+		got := e.monthlySavings
+		if len(got) != tt.want || got[len(got)-1].Saved.Minor != tt.last {
+			t.Errorf("%s: got %d months, the last of them %+v; want %d, and %d", tt.name, len(got), got[len(got)-1], tt.want, tt.last)
+		}
 	}
-	if len(got) > 0 {
-		t.Errorf("got too much: %v", got)
+}
+
+// A month is as sure as its part of the days says, whether they are told by the hour
+// or in rows of a day.
+func TestMonthlyIntervalIsByDays(t *testing.T) {
+	e := paying(true, 0, tariff.Band{Name: "all", Price: 20})
+	s, hours, _ := judged(e, time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), "m")
+	plus := int64(10_000)
+	s.Cost = &CostSaving{Plus: &plus}
+	december := time.Date(2023, 12, 1, 0, 0, 0, 0, time.UTC)
+	rows := slices.Clone(within(energy.Period{From: s.Reporting.From, To: december}, hours))
+	rows = append(rows, within(energy.Period{From: december, To: s.Reporting.To}, e.table.meters[0].daily)...)
+	e.monthly(s, Electricity, *e.Plan.Tariffs["t"], rows, make([]float64, len(rows)))
+	for _, v := range e.monthlySavings {
+		to, _ := v.To.In(time.UTC)
+		if want := int64(math.Round(10_000 * math.Sqrt(float64(to.AddDate(0, 0, -1).Day())/365))); *v.Plus != want {
+			t.Errorf("%s: got ± %d, want %d", v.Month, *v.Plus, want)
+		}
 	}
 }

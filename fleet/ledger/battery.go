@@ -155,7 +155,7 @@ func (w *batteryWriter) write(ctx context.Context, r *BatteryResult) error {
 }
 
 // BatteryDays returns the days of the battery in [fromDay, toDay), ascending.
-// Those without data are absent. Days are kept for ever, as all results are: how a
+// Those without data are absent, one that can't be read is dossier.Unread. Days are kept for ever, as all results are: how a
 // battery was on any day is told from all days before it. One is some 700 bytes.
 func (l *Ledger) BatteryDays(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Day, error) {
 	days, lost := []dossier.Day{}, unread{of: "days"}
@@ -168,9 +168,10 @@ func (l *Ledger) BatteryDays(ctx context.Context, id string, fromDay, toDay int6
 			return struct{}{}, err
 		}
 		d, err := dossier.DecodeDay(day, use, found)
-		if err == nil {
-			days = append(days, d)
+		if err != nil {
+			d = dossier.Unread(day)
 		}
+		days = append(days, d)
 		return struct{}{}, lost.pass(id, err)
 	}, `SELECT day, use, found FROM battery_days WHERE device = $1 AND day >= $2 AND day < $3 ORDER BY day`, id, fromDay, toDay)
 	lost.log(l.log)
@@ -207,8 +208,9 @@ func (l *Ledger) findings(ctx context.Context, yield func(id string, f dossier.F
 		err := row.Scan(&id, &f.Day, &found)
 		if err == nil {
 			f.Found, err = dossier.DecodeFound(found)
-		}
-		if err == nil {
+			if f.Unread = err != nil; f.Unread {
+				f.Found = dossier.Found{}
+			}
 			yield(id, f)
 		}
 		return struct{}{}, lost.pass(id, err)

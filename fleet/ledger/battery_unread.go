@@ -9,7 +9,8 @@ import (
 
 // unread counts results of batteries that were passed over because they can't be
 // read, as those of another release: one of them must not take a whole list away.
-// The next night makes them anew.
+// The night in which health is next told makes them anew, a day while its readings
+// are stored.
 type unread struct {
 	of    string // what they are
 	count int

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -29,7 +30,7 @@ type RollupDay struct {
 type Changes struct {
 	Job       string
 	Watermark *Watermark  // nil: unchanged
-	Rollups   []RollupDay // each replaces that of its day; one without hours deletes it
+	Rollups   []RollupDay // each replaces that of its day; for one without hours see packedRollup
 	Parts     []Part      // results of other kinds
 }
 
@@ -73,7 +74,10 @@ func (l *Ledger) Commit(ctx context.Context, c Changes) error {
 	return nil
 }
 
-// packedRollup is a roll-up as it is stored; a nil payload deletes.
+// packedRollup is a roll-up as it is stored. A nil payload, which is that of a day
+// without hours, deletes what was told between samples of other days alone. One of
+// samples of its own stays: nothing deletes a reading but retention, and what was
+// made of it is kept.
 type packedRollup struct {
 	telemetry.DeviceDay
 	payload []byte
@@ -104,21 +108,34 @@ func writeRollups(ctx context.Context, tx *sql.Tx, days []packedRollup) error {
 	if err != nil {
 		return err
 	}
+	read, err := tx.PrepareContext(ctx, `SELECT payload FROM rollups WHERE kind = $1 AND device = $2 AND day = $3`)
+	if err != nil {
+		return err
+	}
 	remove, err := tx.PrepareContext(ctx, `DELETE FROM rollups WHERE kind = $1 AND device = $2 AND day = $3`)
 	if err != nil {
 		return err
 	}
 	for _, d := range days {
-		if d.payload == nil {
-			_, err = remove.ExecContext(ctx, string(d.Kind), d.Device, d.Day)
-		} else {
-			_, err = upsert.ExecContext(ctx, string(d.Kind), d.Device, d.Day, d.payload)
+		kind, stored := string(d.Kind), []byte(nil)
+		if d.payload != nil {
+			_, err = upsert.ExecContext(ctx, kind, d.Device, d.Day, d.payload)
+		} else if err = read.QueryRowContext(ctx, kind, d.Device, d.Day).Scan(&stored); errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		} else if err == nil && !sampled(stored) {
+			_, err = remove.ExecContext(ctx, kind, d.Device, d.Day)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sampled reports whether a stored roll-up has samples of its own day, or may have.
+func sampled(payload []byte) bool {
+	day, err := unpack(payload, false)
+	return err != nil || slices.ContainsFunc(day.Total.Stats, func(s rollup.Stat) bool { return s.Samples > 0 })
 }
 
 func writeWatermark(ctx context.Context, tx *sql.Tx, job string, w *Watermark) error {

@@ -57,13 +57,18 @@ func TestCommitRollups(t *testing.T) {
 	same(t, "half-open", read(3, 4), []ledger.RollupDay{three})
 	same(t, "none", read(5, 9), []ledger.RollupDay{})
 
-	empty, longer := aDay("b", 4, 0), aDay("b", 3, 5)
-	commit(empty, longer, aDay("b", 99, 0))
-	same(t, "replaced and deleted", read(-10, 100), []ledger.RollupDay{minus, longer})
+	between, longer := aDay("b", 5, 1), aDay("b", 3, 5)
+	for k := range between.Total.Stats {
+		between.Total.Stats[k].Samples, between.Hours[0].Stats[k].Samples = 0, 0
+	}
+	commit(between, longer)
+	same(t, "replaced", read(-10, 100), []ledger.RollupDay{minus, longer, four, between})
+	commit(aDay("b", 4, 0), aDay("b", 5, 0), aDay("b", 99, 0))
+	same(t, "deleted where it has no samples", read(-10, 100), []ledger.RollupDay{minus, longer, four})
 	closed(t, l)
 	l = open(t, path)
 	defer closed(t, l)
-	same(t, "opened again", read(-10, 100), []ledger.RollupDay{minus, longer})
+	same(t, "opened again", read(-10, 100), []ledger.RollupDay{minus, longer, four})
 }
 
 func TestWatermark(t *testing.T) {

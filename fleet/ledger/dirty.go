@@ -99,6 +99,7 @@ func (l *Ledger) Dirty(ctx context.Context, after int64) (days []DirtyDay, upTo 
 // DirtyQuery selects dirty days.
 type DirtyQuery struct {
 	After          int64 // as of Dirty
+	UpTo           int64 // leaves out later markings; 0: none
 	Kinds          []devices.Kind
 	FromDay, ToDay int64 // half-open
 	Limit          int   // at most so many, but all of one marking; 0: all
@@ -114,7 +115,11 @@ func (l *Ledger) DirtyOf(ctx context.Context, q DirtyQuery) (days []DirtyDay, up
 	if upTo, err = l.handOut(ctx); err != nil {
 		return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
 	}
-	upTo = max(upTo, q.After)
+	last := int64(math.MaxInt64)
+	if q.UpTo > 0 {
+		last = q.UpTo
+	}
+	upTo = max(min(upTo, last), q.After)
 	if q.After == 0 && q.Newest > 0 {
 		err := l.db.Read.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM dirty_days ORDER BY seq DESC LIMIT 1 OFFSET $1) AS oldest`,
 			q.Newest).Scan(&q.After)
@@ -124,11 +129,11 @@ func (l *Ledger) DirtyOf(ctx context.Context, q DirtyQuery) (days []DirtyDay, up
 	}
 	// A day that was marked since is among them too, for it may have had a number
 	// that is to be handed out now. It will be handed out again.
-	if days, err = l.marked(ctx, &q, math.MaxInt64); err != nil {
+	if days, err = l.marked(ctx, &q, last); err != nil {
 		return nil, 0, false, fmt.Errorf("read dirty days: %w", err)
 	}
 	if more = q.Limit > 0 && len(days) > q.Limit; more {
-		last := days[q.Limit].Seq
+		last = days[q.Limit].Seq
 		if days[0].Seq < last {
 			days = slices.DeleteFunc(days, func(d DirtyDay) bool { return d.Seq == last })
 			last--

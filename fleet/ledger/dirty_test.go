@@ -145,6 +145,11 @@ func TestDirtyPages(t *testing.T) {
 		t.Fatalf("got %d days, more %v", len(first), more)
 	}
 	ok(t, l.MarkDirty(ctx, []telemetry.DeviceDay{batteryDay("0", 0)}))
+	bounded, end, more, err := l.DirtyOf(ctx, ledger.DirtyQuery{After: upTo, UpTo: 7, Kinds: devices.Kinds(), ToDay: 100})
+	ok(t, err)
+	if len(bounded) != 28-6 || end != 7 || more {
+		t.Errorf("got %d days up to %d, more %v, want those that were marked by then", len(bounded), end, more)
+	}
 	rest, _, more, err := l.DirtyOf(ctx, ledger.DirtyQuery{After: upTo, Kinds: devices.Kinds(), ToDay: 100})
 	ok(t, err)
 	if len(rest) != 28-6+1 || more || rest[0].DeviceDay != batteryDay("0", 0) {

@@ -65,19 +65,49 @@ func (l *Ledger) KeptMonth(ctx context.Context, owner, month string, of accounts
 	return told, true, nil
 }
 
-// SwapCount is how many completed swaps at the stations in a window are known.
-func (l *Ledger) SwapCount(ctx context.Context, stations []string, w telemetry.Window) (n int64, err error) {
+// SwapCounts are how many completed swaps in a window are known, by station; those
+// without are left out. nil: of all stations.
+func (l *Ledger) SwapCounts(ctx context.Context, stations []string, w telemetry.Window) (map[string]int64, error) {
+	type count struct {
+		station string
+		n       int64
+	}
+	scan := func(row database.Scanner) (c count, err error) { return c, row.Scan(&c.station, &c.n) }
+	if stations == nil {
+		var err error
+		if stations, err = l.reporting(ctx); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]int64{}
 	for len(stations) > 0 {
 		some := min(len(stations), stationsAtOnce)
-		q := database.NewQuery(`SELECT count(*) FROM events`)
+		q := database.NewQuery(`SELECT device, count(*) FROM events`)
 		q.Where("kind = ?", string(devices.KindStation)).Where("type = ?", swapCompleted).Where("ts >= ?", w.From).Where("ts < ?", w.To).WhereIn("device", stations[:some])
-		var here int64
-		if err := l.db.Read.QueryRowContext(ctx, q.Text(), q.Args()...).Scan(&here); err != nil {
-			return 0, fmt.Errorf("count swaps: %w", err)
+		found, err := database.Collect(ctx, l.db.Read, scan, q.Text()+` GROUP BY device`, q.Args()...)
+		if err != nil {
+			return nil, fmt.Errorf("count swaps: %w", err)
 		}
-		n, stations = n+here, stations[some:]
+		for _, c := range found {
+			out[c.station] = c.n
+		}
+		stations = stations[some:]
 	}
-	return n, nil
+	return out, nil
+}
+
+// reporting are the stations that ever told of an event, each found in the index
+// behind the one before, as there are far fewer of them than of events.
+func (l *Ledger) reporting(ctx context.Context) ([]string, error) {
+	scan := func(row database.Scanner) (id string, err error) { return id, row.Scan(&id) }
+	out, err := database.Collect(ctx, l.db.Read, scan, `WITH RECURSIVE d(id) AS (
+		SELECT min(device) FROM events WHERE kind = $1
+		UNION ALL SELECT (SELECT min(device) FROM events WHERE kind = $1 AND device > d.id) FROM d WHERE d.id IS NOT NULL
+	) SELECT id FROM d WHERE id IS NOT NULL`, string(devices.KindStation))
+	if err != nil {
+		return nil, fmt.Errorf("read stations with events: %w", err)
+	}
+	return out, nil
 }
 
 // DrawnDigest tells apart what is known of what stations drew on the days from

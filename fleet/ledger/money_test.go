@@ -262,10 +262,19 @@ func TestMoneyInputs(t *testing.T) {
 	swap("a", "3", "swap.completed", 20) // behind the window
 	swap("b", "1", "swap.completed", 19)
 	swap("c", "1", "swap.completed", 15) // of nobody that is asked about
-	n, err := l.SwapCount(ctx, []string{"a", "b", "none"}, telemetry.Window{From: 10, To: 20})
-	ok(t, err)
-	if n != 2 {
-		t.Errorf("got %d swaps, want 2", n)
+	for _, tt := range []struct {
+		stations []string
+		want     map[string]int64
+	}{
+		{[]string{"a", "b", "none"}, map[string]int64{"a": 1, "b": 1}},
+		{[]string{}, map[string]int64{}},
+		{nil, map[string]int64{"a": 1, "b": 1, "c": 1}},
+	} {
+		got, err := l.SwapCounts(ctx, tt.stations, telemetry.Window{From: 10, To: 20})
+		ok(t, err)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("swaps at %q: %s", tt.stations, diff)
+		}
 	}
 	draw := func(id string, day, mwh int64) {
 		hours := rollup.Day{Hours: []rollup.Bucket{{Start: day * telemetry.Day, Stats: []rollup.Stat{{Field: "energy_wh", Samples: int(mwh)}}}}}

@@ -86,7 +86,7 @@ type Portion struct {
 // direction of its kind, a cost as well as a revenue; negative is a refund or a
 // correction. It is of one asset, of several by weight, as a subscription for the
 // batteries that were had on it, or of an owner and no asset: just one of the
-// three.
+// three. One asset may name its owner, where that is not who has it at that instant.
 type Event struct {
 	ID     string // the same event twice counts once
 	At     int64  // Unix milliseconds
@@ -117,7 +117,7 @@ func (e *Event) check() error {
 		return wrong(fmt.Sprintf("unknown currency %q", string(e.Amount.Currency)))
 	}
 	of := 0
-	for _, is := range []bool{e.Asset != "", len(e.Among) > 0, e.Owner != ""} {
+	for _, is := range []bool{e.Asset != "", len(e.Among) > 0, e.Owner != "" && e.Asset == ""} {
 		if is {
 			of++
 		}

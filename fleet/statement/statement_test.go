@@ -55,6 +55,27 @@ func TestSaleDividesTheMonth(t *testing.T) {
 	}
 }
 
+// An event of an asset that names its owner is his, whoever has the asset then, and
+// his contract shares it.
+func TestEventThatNamesItsOwner(t *testing.T) {
+	from, _ := march.Bounds(time.UTC)
+	e := event("a", from, SwapPrice, 1000, "b1")
+	e.Owner = "old"
+	got, err := Build(Book{
+		Zone: time.UTC, Owned: []Ownership{{"b1", "old", 0, from}, {"b1", "new", from, Forever}}, Events: []Event{e},
+		Contracts: []Contract{{ID: "c", Owner: "old", Currency: "EUR", Assets: []string{"b1"}, Agreements: []waterfall.Agreement{{
+			ID: "h", Party: "Host", Basis: waterfall.ByRevenue, From: 0, Tiers: []waterfall.Tier{{Share: 100_000}},
+		}}}},
+	}, march)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := got.Of("old")
+	if len(s.Sections) != 1 || s.Sections[0].Totals.Revenue.Minor != 1000 || s.Sections[0].Totals.Shares.Minor != -100 || len(got.Unowned) > 0 {
+		t.Errorf("got %+v, %+v", s, got.Unowned)
+	}
+}
+
 // A month's first and last hours are those of the zone.
 func TestMonthsAreLocal(t *testing.T) {
 	zone := berlin(t)
@@ -130,7 +151,8 @@ func TestRefused(t *testing.T) {
 		"a share":             {with(func(e *Event) { e.Kind = RevenueShare }), ErrEvent},
 		"no currency":         {with(func(e *Event) { e.Amount.Currency = "" }), ErrEvent},
 		"of nothing":          {with(func(e *Event) { e.Asset = "" }), ErrEvent},
-		"of two things":       {with(func(e *Event) { e.Owner = "o" }), ErrEvent},
+		"of two things":       {with(func(e *Event) { e.ID, e.Among = "z", []Portion{{"b", 1}} }), ErrEvent},
+		"several of an owner": {with(func(e *Event) { e.ID, e.Asset, e.Among, e.Owner = "z", "", []Portion{{"b", 1}}, "o" }), ErrEvent},
 		"weights":             {with(func(e *Event) { e.ID, e.Asset, e.Among = "z", "", []Portion{{"b", -1}} }), ErrEvent},
 		"two owners":          {Book{Zone: time.UTC, Owned: []Ownership{{"b", "o", 0, 9}, {"b", "p", 8, 10}}}, ErrOwnership},
 		"owned for no time":   {Book{Zone: time.UTC, Owned: []Ownership{{"b", "o", 9, 9}}}, ErrOwnership},

@@ -126,8 +126,9 @@ func (k *keyring) keep(digest registry.KeyHash, key foundKey) {
 	k.found[digest] = key
 }
 
-// use writes down that the key is used, once for all who use it at a time.
-// Whoever calls is let in all the same.
+// use writes down that the key is used. That is remembered first, so that of those
+// who use it meanwhile few write too; where it can't be written down, the next to
+// use the key tries again. Whoever calls is let in all the same.
 func (k *keyring) use(ctx context.Context, digest registry.KeyHash, key foundKey, now time.Time) {
 	before := key.used
 	key.used = now

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/api"
@@ -52,6 +53,9 @@ func (e estate) Ownerships(ctx context.Context, owner, kind string) ([]statement
 func (e estate) Place(ctx context.Context, id string) (accounts.Station, error) {
 	out := accounts.Station{ID: id, Zone: time.UTC}
 	s, err := e.registry.GetStation(ctx, id)
+	if errors.Is(err, registry.ErrNotFound) {
+		return out, nil
+	}
 	if err != nil || s.SiteID == "" {
 		return out, err
 	}
@@ -61,6 +65,11 @@ func (e estate) Place(ctx context.Context, id string) (accounts.Station, error) 
 	}
 	out.Site, out.Zone = site.ID, fleet.CalendarOfSite(site).Zone()
 	return out, nil
+}
+
+func (e estate) SiteOf(ctx context.Context, buildingID string) (string, error) {
+	b, err := e.registry.GetBuilding(ctx, buildingID)
+	return b.SiteID, err
 }
 
 // Zone is the one of all sites where the owner has, or had, something; UTC where

@@ -58,6 +58,10 @@ func New(server, key string) (*Client, error) {
 // Named makes errors name other flags. It is called before the first call.
 func (c *Client) Named(server, key string) { c.sayServer, c.sayKey = server, key }
 
+// Direct has calls go past the proxies that the environment names, to a server
+// that is this very program. It is called before the first call.
+func (c *Client) Direct() { c.http.Transport.(*http.Transport).Proxy = nil }
+
 // ErrInterrupted ends a call whose context was cancelled. It is not
 // context.Canceled: whoever breaks a command off does not get what it was for.
 var ErrInterrupted = errors.New("interrupted before the server had answered")

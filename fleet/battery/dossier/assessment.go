@@ -50,8 +50,8 @@ type Assessment struct {
 // of its days, ascending, and the swaps of each. It is what the jobs told then, had
 // they had these days. False: there is no day with data up to asOf.
 func Replay(id string, days []Day, swaps []Swaps, s Sheet, r Rules, asOf int64) (Assessment, bool) {
-	days = slices.DeleteFunc(slices.Clone(days), func(d Day) bool { return d.Empty() || d.Day > asOf })
-	if len(days) == 0 {
+	days = slices.DeleteFunc(slices.Clone(days), func(d Day) bool { return d.Empty() && !d.Unread || d.Day > asOf })
+	if !slices.ContainsFunc(days, func(d Day) bool { return !d.Unread }) {
 		return Assessment{}, false
 	}
 	x, a := New(id), Assessment{Device: id, Version: Version}
@@ -83,7 +83,7 @@ func Replay(id string, days []Day, swaps []Swaps, s Sheet, r Rules, asOf int64) 
 func Findings(days []Day) []Finding {
 	out := make([]Finding, len(days))
 	for k := range days {
-		out[k] = Finding{days[k].Day, days[k].Found}
+		out[k] = Finding{days[k].Day, days[k].Found, days[k].Unread}
 	}
 	return out
 }
@@ -94,6 +94,9 @@ func (x *Dossier) LastDue(days []Day) int {
 	probe := Dossier{Phase: x.Phase, Days: x.Days, First: x.First, Through: x.Through}
 	last := -1
 	for k, d := range days {
+		if d.Unread {
+			continue
+		}
 		if probe.Due(d.Day) {
 			last = k
 		}

@@ -79,7 +79,7 @@ func TestStoredComesBack(t *testing.T) {
 			if p := x.Add(d, sheet(), r); p != nil {
 				points = append(points, *p)
 			}
-			found = append(found, Finding{day, d.Found})
+			found = append(found, Finding{Day: day, Found: d.Found})
 			x.Report(found, points, sheet(), r)
 			b := x.Append(nil)
 			y, err := Decode(b)

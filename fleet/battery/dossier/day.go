@@ -46,6 +46,7 @@ type Day struct {
 	Rests []quiet
 
 	Found
+	Unread bool // it can't be read; see Unread
 }
 
 // Found is what was found on a day: that which ended on it, as far as could be
@@ -69,6 +70,7 @@ type Late struct {
 type Finding struct {
 	Day int64
 	Found
+	Unread bool // see Unread
 }
 
 // settled reports whether what was late on the k-th of the days with data, which
@@ -102,6 +104,14 @@ func emptyDay(day int64) Day {
 type State struct {
 	State   string
 	Seconds float64
+}
+
+// Unread stands for a day that had readings, where what was made of them can't be
+// read. Nothing else is known of it.
+func Unread(day int64) Day {
+	d := emptyDay(day)
+	d.Unread = true
+	return d
 }
 
 // Empty reports whether nothing was read on the day.

@@ -117,6 +117,27 @@ func TestWhatEndsAtMidnight(t *testing.T) {
 	}
 }
 
+// A day that can't be read is no silent one: it had what was late the day before.
+func TestUnreadDayIsNotSilent(t *testing.T) {
+	r, sheet := DefaultRules(), Sheet{Ratings: battery.Ratings{CapacityAh: 40}}
+	days := []Day{Measure(20000, charged(20000), sheet, r), Unread(20001), Measure(20002, charged(20002), sheet, r)}
+	x := New("b")
+	for _, d := range days {
+		x.Add(d, sheet, r)
+	}
+	listed, fit := Capacities(Findings(days)), x.lately(Findings(days)).Capacities
+	if len(days[0].Late.Capacities) == 0 || len(listed)+len(fit)+len(x.Newest) != 0 {
+		t.Errorf("got %d late, then %+v listed, health told of %+v and %+v in the dossier, want none of them", len(days[0].Late.Capacities), listed, fit, x.Newest)
+	}
+	a, ok := Replay("b", days, nil, sheet, r, 20002)
+	if !ok || a.Days != 2 {
+		t.Errorf("got a replay of %d days, %v, want 2", a.Days, ok)
+	}
+	if _, ok := Replay("b", days[1:2], nil, sheet, r, 20002); ok {
+		t.Error("got a replay of nothing but a day that can't be read")
+	}
+}
+
 // A battery that no swap event names may stand at stations that send none.
 func TestSwapsAreKnownOnceOneIs(t *testing.T) {
 	r, sheet := DefaultRules(), Sheet{Ratings: battery.Ratings{CapacityAh: 40}}

@@ -106,7 +106,13 @@ func (x *Dossier) Due(day int64) bool {
 // Add adds the facts of a day later than all before. Where that ends a week, the
 // measurements of that week make a point of health; nil where they are too few.
 func (x *Dossier) Add(d Day, s Sheet, r Rules) *battery.HealthPoint {
-	if d.Empty() || x.Days > 0 && d.Day <= x.Through {
+	if x.Days > 0 && d.Day <= x.Through {
+		return nil
+	}
+	if d.Unread { // it has found what was late, whatever that was
+		x.Late = nil
+	}
+	if d.Empty() {
 		return nil
 	}
 	if d.Day > x.Through+1 { // the silent day has not found what was late

@@ -49,6 +49,8 @@ func (c *Calendar) Turns(at time.Time) bool {
 	}
 	y, m, d := at.Date()
 	was := c.Day
-	c.Day, c.next = time.Date(y, m, d, 0, 0, 0, 0, time.UTC), time.Date(y, m, d+1, 0, 0, 0, 0, at.Location())
+	// Where the clock goes back to midnight, the next day begins an hour before the
+	// midnight that time.Date may name. Reading a date too early does no harm.
+	c.Day, c.next = time.Date(y, m, d, 0, 0, 0, 0, time.UTC), time.Date(y, m, d+1, 0, 0, 0, 0, at.Location()).Add(-time.Hour)
 	return !c.Day.Equal(was)
 }

@@ -54,6 +54,35 @@ func TestCalendarTurnsWithTheDate(t *testing.T) {
 	})
 }
 
+// Every hour of 17 years is of its date, in zones that change the clock in any way:
+// at midnight, to midnight, by half an hour, and by a day.
+func TestCalendarOfManyZones(t *testing.T) {
+	for _, name := range []string{
+		"Africa/Cairo", "Africa/Casablanca", "America/Asuncion", "America/Bogota", "America/Caracas", "America/Havana", "America/Los_Angeles",
+		"America/Nuuk", "America/Santiago", "America/Sao_Paulo", "America/Scoresbysund", "America/St_Johns", "Asia/Amman", "Asia/Beirut",
+		"Asia/Damascus", "Asia/Gaza", "Asia/Hebron", "Asia/Jerusalem", "Asia/Kathmandu", "Asia/Pyongyang", "Asia/Tehran",
+		"Asia/Ulaanbaatar", "Atlantic/Azores", "Australia/Lord_Howe", "Europe/Berlin", "Europe/Istanbul", "Europe/London",
+		"Europe/Volgograd", "Pacific/Apia", "Pacific/Fiji", "UTC",
+	} {
+		loc, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c Calendar
+		var last time.Time
+		end := time.Date(2027, 1, 1, 0, 0, 0, 0, loc)
+		for at := time.Date(2010, 1, 1, 0, 0, 0, 0, loc); at.Before(end); at = at.Add(time.Hour) {
+			y, m, d := at.Date()
+			date := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+			if turned := c.Turns(at); turned == date.Equal(last) || !c.Day.Equal(date) {
+				t.Errorf("%s: got %v, %s", at, turned, c.Day.Format(time.DateOnly))
+				break
+			}
+			last = date
+		}
+	}
+}
+
 func TestInstant(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

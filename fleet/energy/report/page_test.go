@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
@@ -189,6 +192,29 @@ func TestNotesComeFirst(t *testing.T) {
 		if n := strings.Index(text, "worked out for this page"); n < 0 || n > strings.Index(text, "Measure of") {
 			t.Errorf("%s: got the note at %d of %d", name, n, len(text))
 		}
+	}
+}
+
+// What is before an instant is neither charted nor listed, and counts in the sums.
+func TestSince(t *testing.T) {
+	r := sample(t)
+	whole := page(t, report.Markdown, r)
+	r.Since = time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC)
+	text, html := page(t, report.Markdown, r), page(t, report.HTML, r)
+	for _, month := range []string{"| Jan 2024 ", "| Jun 2024 "} {
+		if !strings.Contains(whole, month) || strings.Contains(text, month) {
+			t.Errorf("got %q in %v of the whole, %v of the rest", month, strings.Contains(whole, month), strings.Contains(text, month))
+		}
+	}
+	rows := regexp.MustCompile(`(?m)^(\| In all |Baseline|\| Baseline|\| Jul 2024 ).*`)
+	if diff := cmp.Diff(rows.FindAllString(whole, -1), rows.FindAllString(text, -1)); diff != "" || !strings.Contains(text, "begin on 1 July 2024") {
+		t.Errorf("the sums: %s", diff)
+	}
+	if r.Since = (time.Time{}); !strings.Contains(page(t, report.HTML, r), "used before") || strings.Contains(html, "used before") || !strings.Contains(html, "saved so far") {
+		t.Error("the baseline is charted, or the saving is not")
+	}
+	if len(r.Meters[0].Baseline) != 365 || len(r.Meters[0].Assessment.Avoided.Series) != 366 {
+		t.Error("the report was changed")
 	}
 }
 

@@ -8,12 +8,14 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/assess"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/carbon"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/demand"
+	"github.com/fleetwatt/fleetwatt/fleet/energy/savings"
 	"github.com/fleetwatt/fleetwatt/fleet/energy/tariff"
 )
 
@@ -27,6 +29,9 @@ type Report struct {
 	Made     time.Time // of the report; both are shown in the zone that they carry
 	Notes    []string  // sentences on where the numbers come from; may be none
 	Meters   []Meter   // a section for each, in this order
+	// Since is when what is charted and listed begins: earlier rows count in the
+	// sums, and are not shown. Zero: all are.
+	Since time.Time
 }
 
 // Building names what the report is of. Names may hold anything: they are
@@ -80,4 +85,17 @@ type Cost struct {
 	// minor units; nil where it is not known.
 	Plus     *int64
 	Warnings []energy.Reason // for example use without a price
+}
+
+// since is the meter without the rows and the days of the saving that begin before
+// an instant.
+func (m Meter) since(t time.Time) Meter {
+	early := func(r energy.Row) bool { return r.Start.Before(t) }
+	m.Baseline, m.Reporting = slices.DeleteFunc(slices.Clone(m.Baseline), early), slices.DeleteFunc(slices.Clone(m.Reporting), early)
+	if v := m.Assessment.Avoided; v != nil {
+		a, left := *m.Assessment, *v
+		left.Series = slices.DeleteFunc(slices.Clone(v.Series), func(p savings.Point) bool { return p.Start.Before(t) })
+		a.Avoided, m.Assessment = &left, &a
+	}
+	return m
 }

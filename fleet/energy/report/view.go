@@ -115,11 +115,14 @@ func newPage(r Report) (page, error) {
 	for _, n := range r.Notes {
 		p.Notes = append(p.Notes, plain(n))
 	}
+	if !r.Since.IsZero() {
+		p.Notes = append(p.Notes, "The charts, and the saving month by month, begin on "+dated(r.Since)+"; the sums take in what was before that.")
+	}
 	for i, m := range r.Meters {
 		if m.Assessment == nil {
 			return p, fmt.Errorf("report: meter %d has no assessment", i)
 		}
-		p.Sections = append(p.Sections, newSection(m, r.Building))
+		p.Sections = append(p.Sections, newSection(m, r.Building, r.Since))
 	}
 	if len(p.Sections) == 0 {
 		return p, errors.New("report: there is no meter")
@@ -127,7 +130,7 @@ func newPage(r Report) (page, error) {
 	return p, nil
 }
 
-func newSection(m Meter, b Building) section {
+func newSection(m Meter, b Building, since time.Time) section {
 	a := m.Assessment
 	if m.Model == nil {
 		m.Model = a.Model()
@@ -144,8 +147,12 @@ func newSection(m Meter, b Building) section {
 	}
 	s.judge(m)
 	s.tiles(m, b)
-	s.Figures = figures(m)
-	s.Months = months(a.Avoided, s.Unit)
+	shown := m
+	if !since.IsZero() {
+		shown = m.since(since)
+	}
+	s.Figures = figures(shown)
+	s.Months = months(shown.Assessment.Avoided, s.Unit)
 	s.facts(m)
 	if a.Fit != nil {
 		s.Formula = a.Fit.Formula

@@ -95,6 +95,9 @@ const (
 	maxAgreements = 1000
 )
 
+// Holds reports whether the agreement is in force on a day.
+func (a *Agreement) Holds(d daycount.Date) bool { return a.days(d, d+1) > 0 }
+
 // days is how many days of [from, to) the agreement is in force.
 func (a *Agreement) days(from, to daycount.Date) int64 {
 	begin, end := max(a.From, from), to
