@@ -130,20 +130,29 @@ func viewRecord(r dossier.Record) HealthRecord {
 	}
 }
 
+// daysOf returns a battery and what is stored of its days in [from, to), without
+// those that can't be read.
+func (a *API) daysOf(ctx context.Context, id string, from, to int64) (devices.Battery, []dossier.Day, error) {
+	b, err := a.opts.Registry.GetBattery(ctx, id)
+	if err != nil {
+		return b, nil, err
+	}
+	days, err := a.opts.Batteries.BatteryDays(ctx, id, from, to)
+	if err != nil {
+		return b, nil, fmt.Errorf("read days: %w", err)
+	}
+	return b, slices.DeleteFunc(days, func(d dossier.Day) bool { return d.Unread }), nil
+}
+
 func (a *API) batteryDays(ctx context.Context, in *batterySeriesInput) ([]BatteryDay, error) {
 	from, to, err := in.days()
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.opts.Registry.GetBattery(ctx, in.ID)
+	b, days, err := a.daysOf(ctx, in.ID, from, to)
 	if err != nil {
 		return nil, err
 	}
-	days, err := a.opts.Batteries.BatteryDays(ctx, in.ID, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read days: %w", err)
-	}
-	days = slices.DeleteFunc(days, func(d dossier.Day) bool { return d.Unread })
 	swaps, err := a.opts.Batteries.BatterySwaps(ctx, in.ID, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("read swaps: %w", err)

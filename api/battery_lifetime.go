@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
@@ -38,13 +37,9 @@ func (a *API) usage(ctx context.Context, in *usageInput) (*itemOutput[BatteryUsa
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.opts.Registry.GetBattery(ctx, in.ID)
+	b, days, err := a.daysOf(ctx, in.ID, from, to)
 	if err != nil {
 		return nil, err
-	}
-	days, err := a.opts.Batteries.BatteryDays(ctx, in.ID, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read days: %w", err)
 	}
 	if len(days) > 0 { // an open end is where the data ends
 		if in.From == "" {

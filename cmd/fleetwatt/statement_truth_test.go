@@ -250,20 +250,9 @@ func (s *server) enterCosts(station devices.Station, site devices.Site, month ti
 		"repair-1," + at(4) + ",maintenance,310.40,EUR,station/" + station.ID + ",Repairs\n" + // before the sale
 		"repair-2," + at(20) + ",maintenance,99.99,EUR,station/" + station.ID + ",Repairs\n" + // after it
 		"wrong," + at(20) + ",other_cost,5000,EUR,station/" + station.ID + ",\n"
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/api/v1/money/import", strings.NewReader(file))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+adminKey)
-	req.Header.Set("Content-Type", "text/csv")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
 	var done struct{ Created int }
-	if err := json.NewDecoder(res.Body).Decode(&done); err != nil || res.StatusCode != http.StatusOK || done.Created != 4 {
-		s.t.Fatalf("import: got %s, %+v, %v", res.Status, done, err)
+	if err := json.Unmarshal(s.importCSV("/money/import", file), &done); err != nil || done.Created != 4 {
+		s.t.Fatalf("import: got %+v, %v", done, err)
 	}
 	s.call(http.StatusOK, http.MethodPost, "/api/v1/money/entries/wrong/reversal", `{"note":"another station"}`)
 }

@@ -3,7 +3,6 @@ package building
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 	"time"
 
@@ -90,21 +89,7 @@ func near(t testing.TB, what string, got, want, relative float64) {
 
 // The samples of eemeter, through registers and sensors, give its numbers.
 func TestEEMeterSamples(t *testing.T) {
-	raw, err := os.ReadFile(measured.File(t, "building", "eemeter", "expected_caltrack2.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var published map[string]struct {
-		Totals map[string]float64 `json:"totals_metrics"`
-		Best   struct{ Params map[string]float64 }
-		Year   struct {
-			Savings float64
-			Bands   map[string]float64 `json:"error_bands"`
-		} `json:"reporting_year"`
-	}
-	if err := json.Unmarshal(raw, &published); err != nil {
-		t.Fatal(err)
-	}
+	published := measured.EEMeters(t)
 	for _, c := range []struct {
 		sample, field string
 		meter         Meter

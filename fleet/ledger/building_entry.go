@@ -89,17 +89,23 @@ func hasRoom(ctx context.Context, tx *sql.Tx, c Collection, scope, id string) er
 	return err
 }
 
+// drop deletes what was entered and numbers the change; ErrNoEntry where there was
+// nothing.
+func drop(ctx context.Context, tx *sql.Tx, query string, args ...any) (seq int64, err error) {
+	res, err := tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return 0, errors.Join(err, ErrNoEntry)
+	}
+	return nextSeq(ctx, tx)
+}
+
 // DeleteEntry removes an entry; ErrNoEntry where there is none.
 func (l *Ledger) DeleteEntry(ctx context.Context, c Collection, scope, id string) error {
 	err := l.db.Update(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM building_entries WHERE collection = $1 AND scope = $2 AND id = $3`, string(c), scope, id)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, ErrNoEntry)
-		}
-		seq, err := nextSeq(ctx, tx)
+		seq, err := drop(ctx, tx, `DELETE FROM building_entries WHERE collection = $1 AND scope = $2 AND id = $3`, string(c), scope, id)
 		if err != nil {
 			return err
 		}

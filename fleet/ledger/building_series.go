@@ -115,14 +115,7 @@ func remarkSeries(ctx context.Context, tx *sql.Tx, kind SeriesKind, id string, b
 // those that weather of a site bears on.
 func (l *Ledger) DeleteSeries(ctx context.Context, kind SeriesKind, id string, buildings ...string) error {
 	err := l.db.Update(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM building_series WHERE collection = $1 AND id = $2`, string(kind), id)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, ErrNoEntry)
-		}
-		seq, err := nextSeq(ctx, tx)
+		seq, err := drop(ctx, tx, `DELETE FROM building_series WHERE collection = $1 AND id = $2`, string(kind), id)
 		if err != nil {
 			return err
 		}

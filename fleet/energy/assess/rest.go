@@ -9,26 +9,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/energy/prepare"
 )
 
-// Prepare returns the request with the baseline cut to its year and the holidays
-// marked in the rows, as Assess does to its own copy: who predicts with the model
-// takes these rows. It says when the building rests; nil where that was neither
-// looked for nor found.
-func Prepare(q Request) (Request, *prepare.Rest) {
-	q.baselineYear()
-	rest := q.rest()
-	return q, rest
-}
-
-// rest marks the holidays of both periods. A baseline that knows a building's
+// restBefore marks the holidays of the baseline. One that knows a building's
 // Sundays can say what it uses on a holiday; without it a year with more holidays
 // than the one before looks like a saving.
-func (q *Request) rest() *prepare.Rest {
-	rest := q.restBefore()
-	q.restAfter(rest)
-	return rest
-}
-
-// restBefore marks the holidays of the baseline.
 func (q *Request) restBefore() *prepare.Rest {
 	if q.Interval == energy.Billing || q.Model != "" && q.Holidays == nil {
 		return nil

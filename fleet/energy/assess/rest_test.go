@@ -109,7 +109,9 @@ func TestTheSameChoiceAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prepared, _ := Prepare(q)
+	prepared := q // as Assess prepares its own copy
+	prepared.baselineYear()
+	prepared.restAfter(prepared.restBefore())
 	if diff := cmp.Diff(first.Model().Predict(prepared.Reporting), m.Predict(prepared.Reporting)); diff != "" {
 		t.Errorf("a model fitted again (-want +got):\n%s", diff)
 	}
