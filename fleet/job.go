@@ -133,18 +133,23 @@ func (j *Job) work(dirty []ledger.DirtyDay, today int64) []Work {
 	return slices.DeleteFunc(all, func(w Work) bool { return len(w.Days) == 0 })
 }
 
-// What is computed and saved together at most.
+// What is computed and saved together. A batch has a fixed price, a query and a
+// commit, and one worker; so a run is cut into some pieces for each worker, that
+// none is idle while another has half of the fleet before it.
 const (
-	batchDevices = 1000
-	batchDays    = 1000 // of all devices
+	batchDevices    = 1000 // at most
+	batchDevicesMin = 16   // where the run has as many
+	batchDays       = 1000 // at most, of all devices
+	batchesEach     = 8    // of a worker
 )
 
 // batches cuts the work into pieces, each of which is saved at once.
-func batches(all []Work) [][]Work {
+func batches(all []Work, workers int) [][]Work {
+	most := min(max(len(all)/(batchesEach*workers), batchDevicesMin), batchDevices)
 	var out [][]Work
 	for len(all) > 0 {
 		n, days := 0, 0
-		for n < min(len(all), batchDevices) && (n == 0 || days+len(all[n].Days) <= batchDays) {
+		for n < min(len(all), most) && (n == 0 || days+len(all[n].Days) <= batchDays) {
 			days += len(all[n].Days)
 			n++
 		}

@@ -63,8 +63,9 @@ func (p *pass) all(ctx context.Context, work []Work) (err error) {
 		}
 	}
 	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, batch := range batches(work) {
+	workers := runtime.GOMAXPROCS(0)
+	g.SetLimit(workers)
+	for _, batch := range batches(work, workers) {
 		if inner.Err() != nil {
 			break
 		}

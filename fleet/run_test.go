@@ -259,7 +259,8 @@ func TestDaysThatHaveEnded(t *testing.T) {
 	}
 }
 
-// Batches hold every device once, and no more than may be in memory.
+// Batches hold every device once, no more than may be in memory, and no more than a
+// share of the work.
 func TestBatches(t *testing.T) {
 	var all []Work
 	for k := range 3500 {
@@ -270,7 +271,7 @@ func TestBatches(t *testing.T) {
 		all = append(all, w)
 	}
 	seen := map[string]bool{}
-	for _, b := range batches(all) {
+	for _, b := range batches(all, 2) {
 		days := 0
 		for _, w := range b {
 			days += len(w.Days)
@@ -282,5 +283,11 @@ func TestBatches(t *testing.T) {
 	}
 	if len(seen) != len(all) {
 		t.Errorf("got %d devices, want %d", len(slices.Collect(maps.Keys(seen))), len(all))
+	}
+	for _, c := range []struct{ devices, workers, want int }{{0, 2, 0}, {1, 2, 1}, {16, 2, 1}, {200, 2, 13}, {200, 64, 13}, {10_000, 2, 16}, {100_000, 2, 100}} {
+		work := make([]Work, c.devices)
+		if got := len(batches(work, c.workers)); got != c.want {
+			t.Errorf("%d devices, %d workers: got %d batches, want %d", c.devices, c.workers, got, c.want)
+		}
 	}
 }
