@@ -18,6 +18,9 @@ type StationSwaps struct {
 }
 
 func (s StationSwaps) write(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE counters SET value = value + 1 WHERE name = 'swaps'`); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM battery_swaps WHERE station = $1 AND day = $2`, s.Station, s.Day); err != nil {
 		return err
 	}
@@ -44,6 +47,16 @@ func (l *Ledger) BatterySwaps(ctx context.Context, id string, fromDay, toDay int
 		return nil, fmt.Errorf("read swaps of battery %s: %w", id, err)
 	}
 	return swaps, nil
+}
+
+// Swapped reports whether the battery was swapped on one of the days in [fromDay,
+// toDay), at any station.
+func (l *Ledger) Swapped(ctx context.Context, id string, fromDay, toDay int64) (was bool, err error) {
+	err = l.db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM battery_swaps WHERE battery = $1 AND day >= $2 AND day < $3)`, id, fromDay, toDay).Scan(&was)
+	if err != nil {
+		return false, fmt.Errorf("read whether battery %s was swapped: %w", id, err)
+	}
+	return was, nil
 }
 
 // SwappedBefore returns which of the batteries were swapped before the day.
