@@ -130,9 +130,9 @@ func (a *API) viewBatteries(ctx context.Context, of []devices.Battery) ([]Batter
 // view shows all that is known of batteries, to their owner or to who sees them
 // whole.
 func (s *snapshot) view(of []*known, whole bool) []Battery {
-	rows := make([]Battery, len(of))
+	rows, results := make([]Battery, len(of)), make([]BatteryStanding, len(of))
 	for k, b := range of {
-		rows[k] = viewKnown(b)
+		rows[k] = viewKnown(b, &results[k])
 		rows[k].Health = b.health()
 		if w, ok := s.spans.get(b, whole); ok {
 			rows[k].Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
@@ -141,15 +141,16 @@ func (s *snapshot) view(of []*known, whole bool) []Battery {
 	return rows
 }
 
-// viewKnown shows what lists are sorted and narrowed by.
-func viewKnown(b *known) Battery {
+// viewKnown shows what lists are sorted and narrowed by. results is room for where
+// the battery stands.
+func viewKnown(b *known, results *BatteryStanding) Battery {
 	row := Battery{
 		AssetView: viewAsset(b.Asset, nil), Chemistry: b.Chemistry,
 		RatedCapacityAh: b.RatedCapacityAh, RatedVoltageV: b.RatedVoltageV, CutoffVoltageV: b.CutoffVoltageV,
 	}
 	if b.standing != nil {
-		view := viewStanding(*b.standing)
-		row.Results = &view
+		*results = viewStanding(b.standing)
+		row.Results = results
 	}
 	return row
 }

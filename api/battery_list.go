@@ -89,9 +89,10 @@ func chooseBatteries(s *selection[Battery], of []*known) []*known {
 	var (
 		chosen []keyed
 		keys   = make([]cell, 0, len(of)*len(s.order))
+		room   BatteryStanding
 	)
 	for _, b := range of {
-		view := viewKnown(b)
+		view := viewKnown(b, &room)
 		row := reflect.ValueOf(&view).Elem()
 		if slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) }) {
 			continue

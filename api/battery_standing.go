@@ -6,7 +6,7 @@ import (
 )
 
 // BatteryStanding is where a battery stands, in plain numbers that a fleet is
-// sorted and narrowed by. What is not known is null.
+// sorted and narrowed by, to seven significant digits. What is not known is null.
 type BatteryStanding struct {
 	AsOf         Time   `json:"as_of" doc:"end of the newest day with data that counts"`
 	AssessedAt   *Time  `json:"assessed_at" nullable:"true" doc:"end of the day up to which the measures of health count"`
@@ -52,7 +52,7 @@ type BatteryStanding struct {
 	WarrantyClaim   bool   `json:"warranty_claim"`
 }
 
-func viewStanding(s dossier.Standing) BatteryStanding {
+func viewStanding(s *dossier.Standing) BatteryStanding {
 	view := BatteryStanding{
 		AsOf: Time((s.Day + 1) * telemetry.Day), DaysWithData: s.Days, Status: s.Status, Reason: s.Reason,
 		HealthScore: s.HealthScore, Confidence: s.Confidence, CapacityAh: s.CapacityAh, SoHPct: s.SoHPct, SoHErrPct: s.SoHErrPct,

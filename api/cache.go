@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 	"github.com/gofiber/fiber/v2"
 )
@@ -25,7 +27,24 @@ const (
 // delivery is how a finished answer leaves: validated, so that a client that has
 // it already is spared it, and packed where the client can unpack it. It may be
 // used from any goroutine.
-type delivery struct{ writers sync.Pool }
+type delivery struct {
+	writers sync.Pool
+	seed    uint64 // of digests
+}
+
+// newDelivery makes tags that all processes with the secret make alike, and that
+// who writes what is in an answer does not foresee.
+func newDelivery(secret string) delivery {
+	sum := sha256.Sum256([]byte("entity tags " + secret))
+	return delivery{seed: binary.BigEndian.Uint64(sum[:])}
+}
+
+// digest stands for a body.
+func (d *delivery) digest(body []byte) string {
+	h := xxhash.NewWithSeed(d.seed)
+	_, _ = h.Write(body) // never an error
+	return strconv.FormatUint(h.Sum64(), 36)
+}
 
 // send gives a good answer to a GET its entity tag, and takes its body away
 // where the client has the same. Streams and errors go out as they are.
@@ -37,8 +56,7 @@ func (d *delivery) send(c *fiber.Ctx) error {
 	body := c.Response().Body()
 	packed := len(body) >= minGzip && len(c.Response().Header.ContentEncoding()) == 0 && negotiation.SelectQValue(c.Get(fiber.HeaderAcceptEncoding), []string{"gzip"}) != ""
 	if len(c.Response().Header.Peek(fiber.HeaderETag)) == 0 {
-		sum := sha256.Sum256(body)
-		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12])
+		tag := `"` + d.digest(body)
 		if packed {
 			tag += packedTag
 		} else {

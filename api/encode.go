@@ -28,24 +28,20 @@ type encoder func(out []byte, v reflect.Value, only *projection) ([]byte, error)
 
 // jsonFormat is how huma writes answers.
 func jsonFormat() huma.Format {
-	by, buffers := &encoders{}, sync.Pool{New: func() any { return new([]byte) }}
+	by, buffers := &encoders{}, &scratch{}
 	format := huma.DefaultJSONFormat
 	format.Marshal = func(w io.Writer, v any) error {
 		if v == nil {
 			_, err := io.WriteString(w, "null\n")
 			return err
 		}
-		buffer := buffers.Get().(*[]byte)
-		defer buffers.Put(buffer)
-		out, err := by.of(reflect.TypeOf(v))((*buffer)[:0], reflect.ValueOf(v), nil)
+		out, err := by.of(reflect.TypeOf(v))(buffers.get(), reflect.ValueOf(v), nil)
 		if err != nil {
 			return err
 		}
 		out = append(out, '\n')
-		if cap(out) <= maxBuffer {
-			*buffer = out
-		}
 		_, err = w.Write(out) // which copies it
+		buffers.put(out)
 		return err
 	}
 	return format
@@ -54,6 +50,24 @@ func jsonFormat() huma.Format {
 // maxBuffer is the length in bytes up to which room for an answer is kept for the
 // next one.
 const maxBuffer = 256 << 10
+
+// scratch is room for answers that are being written.
+type scratch struct{ pool sync.Pool }
+
+// get is an empty slice, mostly with room.
+func (s *scratch) get() []byte {
+	if b, ok := s.pool.Get().(*[]byte); ok {
+		return *b
+	}
+	return nil
+}
+
+// put takes back what nobody reads any more.
+func (s *scratch) put(b []byte) {
+	if b = b[:0]; cap(b) <= maxBuffer {
+		s.pool.Put(&b)
+	}
+}
 
 // of is the encoder of a type. While one is made, a type that holds itself finds
 // another that waits for it.
@@ -153,13 +167,41 @@ func encodeNumber(out []byte, v reflect.Value, _ *projection) ([]byte, error) {
 // appendNumber writes a finite number the way encoding/json does: shortest
 // digits that read back the same, an exponent only for the very small and large.
 func appendNumber(b []byte, f float64) []byte {
-	if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+	abs := math.Abs(f)
+	if abs < 1e6 {
+		if scaled := math.Round(abs * 1e9); scaled/1e9 == abs && scaled >= 1000 {
+			return appendDecimal(b, uint64(scaled), math.Signbit(f))
+		}
+	}
+	if abs == 0 || abs >= 1e-6 && abs < 1e21 {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
 	b = strconv.AppendFloat(b, f, 'e', -1, 64)
 	if n := len(b); b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 is e-9
 		b[n-2] = b[n-1]
 		b = b[:n-1]
+	}
+	return b
+}
+
+// appendDecimal writes the number of so many billionths, below 10^15 of them. That
+// many digits name but one float64, so if this is one, it has none shorter.
+func appendDecimal(b []byte, billionths uint64, negative bool) []byte {
+	if negative {
+		b = append(b, '-')
+	}
+	b = strconv.AppendUint(b, billionths/1e9, 10)
+	rest := billionths % 1e9
+	if rest == 0 {
+		return b
+	}
+	b = append(b, ".000000000"...)
+	for at := len(b) - 1; rest > 0; at-- {
+		b[at] += byte(rest % 10)
+		rest /= 10
+	}
+	for b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
 	}
 	return b
 }

@@ -113,6 +113,26 @@ func TestEncodersWriteWhatTheStandardLibraryWrites(t *testing.T) {
 	}
 }
 
+// Numbers of few digits take a way of their own, up to where it is no longer exact.
+func TestDecimalsAreWrittenAsTheStandardLibraryWrites(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int64Range(-2e15, 2e15).Draw(t, "n")
+		if rapid.Bool().Draw(t, "short") {
+			n %= 10_000_000
+		}
+		f := float64(n) / math.Pow10(rapid.IntRange(0, 16).Draw(t, "decimals"))
+		for _, v := range []float64{f, math.Nextafter(f, 1e300), -math.Nextafter(-f, 1e300)} {
+			want, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(appendNumber(nil, v)); got != string(want) {
+				t.Fatalf("%b: got %s, want %s", v, got, want)
+			}
+		}
+	})
+}
+
 func TestInstantsAreWrittenByTheirLayout(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := Time(rapid.Int64Range(-70_000_000_000_000, 260_000_000_000_000).Draw(t, "ms"))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,9 +24,12 @@ const maxRemembered = 4 << 20
 // 100,000 of them. It is not changed.
 type known struct {
 	devices.Battery
-	standing   *dossier.Standing // nil: no day of it has been worked off yet
-	capacityAh float64           // by the newest measurements; 0: not measured
-	measuredAt int64             // Unix milliseconds
+	standing *dossier.Standing // to seven digits; nil: no day of it has been worked off yet
+	measured float64           // Ah, by the newest measurements; 0: not measured
+
+	// The same to seven digits, with what follows from the rating.
+	capacityAh, sohPct float64 // sohPct 0: not known
+	measuredAt         int64   // Unix milliseconds
 }
 
 // snapshot is every battery at one state of registry and ledger, and answers that
@@ -57,7 +61,18 @@ func (b *known) of(asset devices.Battery) *known {
 	if b == nil {
 		return &known{Battery: asset}
 	}
-	return &known{asset, b.standing, b.capacityAh, b.measuredAt}
+	next := &known{Battery: asset, standing: b.standing}
+	next.measure(b.measured, b.measuredAt)
+	return next
+}
+
+// measure enters the capacity.
+func (b *known) measure(ah float64, at int64) {
+	b.measured, b.measuredAt = ah, at
+	h := battery.Health{CapacityAh: &ah}.Rated(b.RatedCapacityAh)
+	if b.capacityAh = figures(ah); h.SoHPct != nil {
+		b.sohPct = figures(*h.SoHPct)
+	}
 }
 
 // with is the battery with other results.
@@ -69,20 +84,38 @@ func (b *known) with(r ledger.BatteryChange) *known {
 			*text = unique.Make(*text).Value()
 		}
 		s.Device, next.standing = b.ID, &s
+		toFigures(&s)
 	}
 	if h := r.Health; h.CapacityAh != nil {
-		next.capacityAh, next.measuredAt = *h.CapacityAh, *h.MeasuredAt
+		next.measure(*h.CapacityAh, *h.MeasuredAt)
 	}
 	return next
 }
 
+// toFigures rounds what measurements are the ground of to the digits that these
+// have.
+func toFigures(s *dossier.Standing) {
+	for _, v := range []**float64{
+		&s.HealthScore, &s.Confidence, &s.CapacityAh, &s.SoHPct, &s.SoHErrPct, &s.EnergySoHPct, &s.ResistanceMOhm, &s.ResistanceIncreasePct,
+		&s.ImbalanceMV, &s.SelfDischargePct, &s.RoundTripPct, &s.CalendarShare, &s.EquivalentFullCycles, &s.EFCPerDay,
+		&s.Utilization, &s.Idle, &s.Availability, &s.SwapsPerDay, &s.EnergyPerSwapWh,
+		&s.RULDays.Low, &s.RULDays.Median, &s.RULDays.High, &s.RULCycles.Low, &s.RULCycles.Median, &s.RULCycles.High,
+	} {
+		*v = figuresOf(*v)
+	}
+	s.UseCoverage, s.ThroughputWh = figures(s.UseCoverage), math.Round(s.ThroughputWh*1000)/1000
+}
+
 // health is the battery's, by its rating.
 func (b *known) health() HealthSummary {
-	h := battery.Health{}
+	h := HealthSummary{Status: string(battery.HealthInsufficient)}
 	if b.measuredAt != 0 {
-		h.CapacityAh, h.MeasuredAt = &b.capacityAh, &b.measuredAt
+		h.CapacityAh, h.MeasuredAt = &b.capacityAh, (*Time)(&b.measuredAt)
 	}
-	return summarize(h.Rated(b.RatedCapacityAh))
+	if b.sohPct != 0 {
+		h.Status, h.SoHPct = string(battery.HealthOK), &b.sohPct
+	}
+	return h
 }
 
 // with is the snapshot after changes of the registry, which are all of its

@@ -58,6 +58,7 @@ type table[T any] struct {
 	byName  map[string]*column
 	filters []filter
 	encode  encoder
+	scratch scratch
 }
 
 // newTable lays out a table. It panics where spec names a column that T does
@@ -284,7 +285,7 @@ type tableOutput struct {
 	TotalCount         string `header:"X-Total-Count" doc:"items on all pages"`
 	ContentType        string `header:"Content-Type" hidden:"true"`
 	ContentDisposition string `header:"Content-Disposition" doc:"of CSV: the name of the file"`
-	Body               []byte
+	Body               func(huma.Context)
 }
 
 // parameters are the filters in the OpenAPI document.

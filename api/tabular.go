@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 )
 
@@ -22,19 +23,26 @@ func prefersCSV(accept string) bool {
 // what the rows stand in, as its items, which are empty.
 func (s *selection[T]) answer(doc any, page []T, total int) (*tableOutput, error) {
 	out := &tableOutput{Link: s.query.links(total), TotalCount: strconv.Itoa(total), ContentType: "application/json"}
-	var err error
+	var (
+		body []byte
+		err  error
+	)
 	if s.query.csv() {
 		out.ContentType = mimeCSV
 		out.ContentDisposition = `attachment; filename="` + s.name + `.csv"`
 		if s.query.whole() {
 			out.Link = ""
 		}
-		out.Body, err = s.writeCSV(page)
+		body, err = s.writeCSV(page)
 	} else {
-		out.Body, err = s.writeJSON(doc, page)
+		body, err = s.writeJSON(doc, page)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", s.name, err)
+	}
+	out.Body = func(to huma.Context) {
+		_, _ = to.BodyWriter().Write(body) // a copy in memory
+		s.scratch.put(body)
 	}
 	return out, nil
 }
@@ -48,7 +56,7 @@ func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
 	if !found {
 		return nil, errors.New("the document has no place for the items")
 	}
-	out := append(make([]byte, 0, len(around)+roomFor(len(page))), before...)
+	out := append(s.scratch.get(), before...)
 	out = append(out, `"items":[`...)
 	rows := reflect.ValueOf(page)
 	for k := range page {
@@ -62,9 +70,6 @@ func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
 	out = append(append(out, ']'), after...)
 	return append(out, '\n'), nil
 }
-
-// roomFor is room for so many rows, so that an answer is seldom moved.
-func roomFor(rows int) int { return rows * 2048 }
 
 // writeCSV writes RFC 4180: a header and a line for each row, ended by CRLF.
 func (s *selection[T]) writeCSV(page []T) ([]byte, error) {
