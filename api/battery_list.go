@@ -82,13 +82,9 @@ func (s *selection[T]) key() string {
 
 // chooseBatteries is selection.narrow for batteries that are not shown yet.
 func chooseBatteries(s *selection[Battery], of []*known) []*known {
-	type keyed struct {
-		*known
-		keys []cell
-	}
 	var (
-		chosen []keyed
-		keys   = make([]cell, 0, len(of)*len(s.order))
+		chosen []*known
+		keys   = make([]cell, 0, len(of)*len(s.order)) // of each of the chosen, len(s.order)
 		room   BatteryStanding
 	)
 	for _, b := range of {
@@ -97,23 +93,30 @@ func chooseBatteries(s *selection[Battery], of []*known) []*known {
 		if slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) }) {
 			continue
 		}
-		from := len(keys)
 		for _, o := range s.order {
 			keys = append(keys, o.column.cell(row))
 		}
-		chosen = append(chosen, keyed{b, keys[from:]})
+		chosen = append(chosen, b)
 	}
-	slices.SortStableFunc(chosen, func(x, y keyed) int {
+	if len(s.order) == 0 {
+		return chosen
+	}
+	// Positions are sorted, not the batteries: they are moved a hundred thousand times.
+	at := make([]int32, len(chosen))
+	for k := range at {
+		at[k] = int32(k)
+	}
+	slices.SortFunc(at, func(x, y int32) int {
 		for n, o := range s.order {
-			if c := o.compare(x.keys[n], y.keys[n]); c != 0 {
+			if c := o.compare(keys[int(x)*len(s.order)+n], keys[int(y)*len(s.order)+n]); c != 0 {
 				return c
 			}
 		}
-		return 0
+		return int(x - y) // equal ones stay in their order
 	})
 	out := make([]*known, len(chosen))
-	for k := range chosen {
-		out[k] = chosen[k].known
+	for k, from := range at {
+		out[k] = chosen[from]
 	}
 	return out
 }

@@ -173,13 +173,28 @@ func (s *snapshot) find(id string) *known {
 func (s *snapshot) part(f registry.Filter) []*known {
 	return recall(s, "part "+question(f), func() ([]*known, int) {
 		var part []*known
-		for _, b := range s.all {
-			if (f.OwnerID == "" || f.OwnerID == b.OwnerID) && (f.SiteID == "" || f.SiteID == b.SiteID) &&
+		of := s.all
+		if f.OwnerID != "" {
+			of = s.owned()[f.OwnerID]
+		}
+		for _, b := range of {
+			if (f.SiteID == "" || f.SiteID == b.SiteID) &&
 				(f.Status == "" || f.Status == b.Status) && (f.Deleted || b.DeletedAt == nil) {
 				part = append(part, b)
 			}
 		}
 		return part, len(part)
+	})
+}
+
+// owned are the batteries of each owner, by id. Most who ask are owners.
+func (s *snapshot) owned() map[string][]*known {
+	return recall(s, "owned", func() (map[string][]*known, int) {
+		of := map[string][]*known{}
+		for _, b := range s.all {
+			of[b.OwnerID] = append(of[b.OwnerID], b)
+		}
+		return of, len(s.all)
 	})
 }
 
@@ -246,6 +261,7 @@ func (s *snapshot) weigh(size int) {
 type spans struct {
 	mu      sync.RWMutex
 	of      map[string]ledger.DaySpan
+	outer   ledger.DaySpan // of all of them
 	changes int
 }
 
@@ -256,6 +272,10 @@ func (s *spans) merge(found map[string]ledger.DaySpan) {
 		s.of = make(map[string]ledger.DaySpan, len(found))
 	}
 	for id, f := range found {
+		if len(s.of) == 0 {
+			s.outer = f
+		}
+		s.outer = ledger.DaySpan{First: min(s.outer.First, f.First), Last: max(s.outer.Last, f.Last)}
 		was, ok := s.of[id]
 		if now := (ledger.DaySpan{First: min(was.First, f.First), Last: max(was.Last, f.Last)}); ok {
 			f = now
@@ -267,11 +287,12 @@ func (s *spans) merge(found map[string]ledger.DaySpan) {
 	}
 }
 
-// version is another after every change.
-func (s *spans) version() int {
+// bounds are the outermost days of all batteries, and a number that is another
+// after every change of any.
+func (s *spans) bounds() (outer telemetry.Window, version int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.changes
+	return telemetry.Window{From: s.outer.First * telemetry.Day, To: (s.outer.Last + 1) * telemetry.Day}, s.changes
 }
 
 // get is the time of the days with data that the owner of the battery sees, or who

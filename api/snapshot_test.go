@@ -7,13 +7,16 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/fleetwatt/fleetwatt/devices"
+	"github.com/fleetwatt/fleetwatt/devices/registry"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/battery"
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
@@ -53,6 +56,36 @@ func TestKnownBatteriesAreRatedAnew(t *testing.T) {
 	if diff := cmp.Diff(summarize(battery.Assess(nil, 40)), unknown.health()); diff != "" {
 		t.Errorf("not measured (-want +got):\n%s", diff)
 	}
+}
+
+// The days of a part are those of its batteries, whatever days came when, of them or
+// of others.
+func TestExtentFollowsTheDays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSnapshot(&spans{}).with([]devices.Battery{
+			{Asset: devices.Asset{ID: "b1", OwnerID: "a"}}, {Asset: devices.Asset{ID: "b2", OwnerID: "a"}}, {Asset: devices.Asset{ID: "b3", OwnerID: "b"}},
+		}, true, nil)
+		days := map[string][]int64{}
+		for range rapid.IntRange(1, 20).Draw(t, "days") {
+			id, day := rapid.SampledFrom([]string{"b1", "b2", "b3", "not registered"}).Draw(t, "id"), rapid.Int64Range(0, 6).Draw(t, "day")
+			days[id] = append(days[id], day)
+			s.spans.merge(map[string]ledger.DaySpan{id: {First: day, Last: day}})
+			for owner, ids := range map[string][]string{"": {"b1", "b2", "b3"}, "a": {"b1", "b2"}, "b": {"b3"}} {
+				var all []int64
+				for _, id := range ids {
+					all = append(all, days[id]...)
+				}
+				var want *Extent
+				if len(all) > 0 {
+					want = &Extent{From: Time(slices.Min(all) * telemetry.Day), To: Time((slices.Max(all) + 1) * telemetry.Day)}
+				}
+				part := fleetPart{snapshot: s, filter: registry.Filter{OwnerID: owner}, some: true, whole: true}
+				if got := part.extent(); !cmp.Equal(got, want) {
+					t.Fatalf("owner %q, days %v: got %v, want %v", owner, days, got, want)
+				}
+			}
+		}
+	})
 }
 
 var errNotNow = errors.New("not now")

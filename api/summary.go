@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -65,7 +66,7 @@ func (a *API) summary(ctx context.Context, _ *struct{}) (*itemOutput[FleetSummar
 		return nil, err
 	}
 	out.Owners, out.Sites, out.Stations, out.Buildings = rest.owners, rest.sites, rest.stations, rest.buildings
-	if out.Telemetry, err = a.fleetExtent(ctx, batteries.extent); err != nil {
+	if out.Telemetry, err = a.fleetExtent(ctx, part.extent()); err != nil {
 		return nil, err
 	}
 	return &itemOutput[FleetSummary]{Body: out}, nil
@@ -126,24 +127,44 @@ func (c *StatusCounts) count(s devices.Status) {
 type batterySum struct {
 	statuses StatusCounts
 	soh      SoHSpread
-	extent   *Extent
 }
 
 func (p fleetPart) sum() batterySum {
 	if !p.some {
 		return batterySum{}
 	}
-	question := fmt.Sprintf("sum %s %t %d", question(p.filter), p.whole, p.spans.version())
-	return recall(p.snapshot, question, func() (batterySum, int) {
+	return recall(p.snapshot, "sum "+question(p.filter), func() (batterySum, int) {
 		s := batterySum{soh: spread(p.batteries())}
 		for _, b := range p.batteries() {
 			s.statuses.count(b.Status)
-			if w, ok := p.spans.get(b, p.whole); ok {
-				s.extent = s.extent.with(w)
-			}
 		}
 		return s, 0
 	})
+}
+
+// extent is from the first day with data of any battery of the part to the end of
+// the last; nil without data. It only grows, and not beyond the outermost days of
+// all batteries, so one that reaches these holds until they move: at midnight, when
+// each battery begins a day, few do.
+func (p fleetPart) extent() *Extent {
+	if !p.some {
+		return nil
+	}
+	build := func() (e *Extent, _ int) {
+		for _, b := range p.batteries() {
+			if w, ok := p.spans.get(b, p.whole); ok {
+				e = e.with(w)
+			}
+		}
+		return e, 0
+	}
+	about := fmt.Sprintf("extent %s %t ", question(p.filter), p.whole)
+	most, version := p.spans.bounds()
+	e := recall(p.snapshot, about+fmt.Sprint(most), build)
+	if e != nil && (telemetry.Window{From: int64(e.From), To: int64(e.To)}) == most {
+		return e
+	}
+	return recall(p.snapshot, about+strconv.Itoa(version), build)
 }
 
 func spread(batteries []*known) SoHSpread {

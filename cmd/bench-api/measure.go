@@ -59,7 +59,11 @@ func measure(ctx context.Context, s settings, f filled, p *server) error {
 	defer mqtt.close()
 	describe(os.Stdout, s)
 	var errs []error
-	for _, ph := range []phase{{"paced", s.Rate, s.Duration, mix()}, {"full speed", 0, s.Duration, mix()}} {
+	// All clients begin at once, with a server that has just been started and has
+	// answered none of them before: that is told by itself.
+	for _, ph := range []phase{
+		{"first seconds, paced", s.Rate, s.Duration / 4, mix()}, {"paced", s.Rate, s.Duration, mix()}, {"full speed", 0, s.Duration, mix()},
+	} {
 		r, err := drive(ctx, s, f, p, mqtt, ph)
 		if err != nil {
 			errs = append(errs, err)
