@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/registry"
@@ -130,15 +131,35 @@ func (a *API) viewBatteries(ctx context.Context, of []devices.Battery) ([]Batter
 // view shows all that is known of batteries, to their owner or to who sees them
 // whole.
 func (s *snapshot) view(of []*known, whole bool) []Battery {
-	rows, results := make([]Battery, len(of)), make([]BatteryStanding, len(of))
-	for k, b := range of {
-		rows[k] = viewKnown(b, &results[k])
-		rows[k].Health = b.health()
-		if w, ok := s.spans.get(b, whole); ok {
-			rows[k].Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
+	rows := make([]Battery, 0, len(of))
+	for row := range s.views(of, whole) {
+		if row.Results != nil {
+			results := *row.Results
+			row.Results = &results
 		}
+		rows = append(rows, *row)
 	}
 	return rows
+}
+
+// views is view one by one: each is valid until the next.
+func (s *snapshot) views(of []*known, whole bool) iter.Seq[*Battery] {
+	return func(yield func(*Battery) bool) {
+		var (
+			row     Battery
+			results BatteryStanding
+		)
+		for _, b := range of {
+			row = viewKnown(b, &results)
+			row.Health = b.health()
+			if w, ok := s.spans.get(b, whole); ok {
+				row.Telemetry = &Extent{From: Time(w.From), To: Time(w.To)}
+			}
+			if !yield(&row) {
+				return
+			}
+		}
+	}
 }
 
 // viewKnown shows what lists are sorted and narrowed by. results is room for where

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,11 +48,11 @@ func (a *API) routeBatteryList() {
 }
 
 // listBatteries shows a page of those that the input selects.
-func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selection[Battery]) (doc items[Battery], page []Battery, total int, err error) {
+func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selection[Battery]) (doc items[Battery], page iter.Seq[*Battery], total int, err error) {
 	doc.Items = []Battery{}
 	part, err := a.fleet.part(ctx, registry.Filter{OwnerID: in.OwnerID, SiteID: in.SiteID, Status: devices.Status(in.Status), Deleted: in.Deleted})
 	if err != nil || !part.some {
-		return doc, nil, 0, err
+		return doc, each[Battery](nil), 0, err
 	}
 	all := part.batteries()
 	if !s.byID() {
@@ -60,7 +61,7 @@ func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selectio
 			return chosen, len(chosen)
 		})
 	}
-	return doc, part.view(cut(s.query, all), part.whole), len(all), nil
+	return doc, part.views(cut(s.query, all), part.whole), len(all), nil
 }
 
 // byID tells whether the rows are as the registry has them: all, by id.

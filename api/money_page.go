@@ -48,7 +48,7 @@ func statementCSV(v *MonthStatement) ([]byte, error) {
 		}
 	}
 	s := selection[statementRow]{table: newTable[statementRow](tableSpec{name: "statement"})}
-	return s.writeCSV(rows)
+	return s.writeCSV(each(rows))
 }
 
 // writeStatement writes a statement as a page to print: no script, nothing from

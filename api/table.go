@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"reflect"
@@ -210,9 +211,7 @@ func (o order) compare(x, y cell) int {
 	return x.compare(y)
 }
 
-// page is the part of the rows that was asked for.
-func (s *selection[T]) page(rows []T) []T { return cut(s.query, rows) }
-
+// cut is the part of the rows that was asked for.
 func cut[T any](q *Query, rows []T) []T {
 	from, limit := min(q.Offset, len(rows)), q.Limit
 	if q.whole() {
@@ -245,20 +244,31 @@ func addTable[I, T any, P asker[I]](a *API, op operation, spec tableSpec, rows f
 // has the rows in its property "items". CSV is of the rows alone.
 func addReport[I, D, T any, P asker[I]](a *API, op operation, spec tableSpec, rows func(*D) *[]T, handler func(context.Context, *I) (D, error)) {
 	t := newTable[T](spec)
-	addSelection[I, D, T, P](a, op, t, func(ctx context.Context, in *I, s *selection[T]) (doc D, page []T, total int, err error) {
+	addSelection[I, D, T, P](a, op, t, func(ctx context.Context, in *I, s *selection[T]) (doc D, page iter.Seq[*T], total int, err error) {
 		if doc, err = handler(ctx, in); err != nil {
 			return doc, nil, 0, err
 		}
 		all := s.narrow(*rows(&doc))
 		*rows(&doc) = []T{}
-		return doc, s.page(all), len(all), nil
+		return doc, each(cut(s.query, all)), len(all), nil
 	})
+}
+
+// each yields the rows.
+func each[T any](rows []T) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for k := range rows {
+			if !yield(&rows[k]) {
+				return
+			}
+		}
+	}
 }
 
 // addSelection is addReport for rows that come narrowed, sorted and cut to the
 // page, with how many there are on all pages; the document comes without them,
-// its items empty.
-func addSelection[I, D, T any, P asker[I]](a *API, op operation, t *table[T], handler func(context.Context, *I, *selection[T]) (D, []T, int, error)) {
+// its items empty. A row is valid until the next.
+func addSelection[I, D, T any, P asker[I]](a *API, op operation, t *table[T], handler func(context.Context, *I, *selection[T]) (D, iter.Seq[*T], int, error)) {
 	op.method = http.MethodGet
 	op.parameters = append(op.parameters, t.parameters()...)
 	op.content = map[string]*huma.MediaType{

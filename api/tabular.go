@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func prefersCSV(accept string) bool {
 
 // answer is a page of the table as it was asked for, out of total rows. doc is
 // what the rows stand in, as its items, which are empty.
-func (s *selection[T]) answer(doc any, page []T, total int) (*tableOutput, error) {
+func (s *selection[T]) answer(doc any, page iter.Seq[*T], total int) (*tableOutput, error) {
 	out := &tableOutput{Link: s.query.links(total), TotalCount: strconv.Itoa(total), ContentType: "application/json"}
 	var (
 		body []byte
@@ -47,7 +48,7 @@ func (s *selection[T]) answer(doc any, page []T, total int) (*tableOutput, error
 	return out, nil
 }
 
-func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
+func (s *selection[T]) writeJSON(doc any, page iter.Seq[*T]) ([]byte, error) {
 	around, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err
@@ -58,12 +59,13 @@ func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
 	}
 	out := append(s.scratch.get(), before...)
 	out = append(out, `"items":[`...)
-	rows := reflect.ValueOf(page)
-	for k := range page {
-		if k > 0 {
+	first := true
+	for row := range page {
+		if !first {
 			out = append(out, ',')
 		}
-		if out, err = s.encode(out, rows.Index(k), s.fields); err != nil {
+		first = false
+		if out, err = s.encode(out, reflect.ValueOf(row).Elem(), s.fields); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +74,7 @@ func (s *selection[T]) writeJSON(doc any, page []T) ([]byte, error) {
 }
 
 // writeCSV writes RFC 4180: a header and a line for each row, ended by CRLF.
-func (s *selection[T]) writeCSV(page []T) ([]byte, error) {
+func (s *selection[T]) writeCSV(page iter.Seq[*T]) ([]byte, error) {
 	columns := s.columns
 	if s.fields != nil {
 		columns = nil
@@ -92,8 +94,8 @@ func (s *selection[T]) writeCSV(page []T) ([]byte, error) {
 	if err := w.Write(line); err != nil {
 		return nil, err
 	}
-	for k := range page {
-		row := reflect.ValueOf(&page[k]).Elem()
+	for one := range page {
+		row := reflect.ValueOf(one).Elem()
 		for n, c := range columns {
 			line[n] = c.write(c.cell(row))
 			if c.kind == textColumn {
