@@ -159,11 +159,9 @@ func (a *API) batteryDays(ctx context.Context, in *batterySeriesInput) ([]Batter
 	}
 	known := len(swaps) > 0
 	if !known {
-		before, err := a.opts.Batteries.BatterySwaps(ctx, in.ID, math.MinInt64, from)
-		if err != nil {
+		if known, err = a.opts.Batteries.Swapped(ctx, in.ID, math.MinInt64, from); err != nil {
 			return nil, fmt.Errorf("read swaps: %w", err)
 		}
-		known = len(before) > 0
 	}
 	byDay := make(map[int64]dossier.Swaps, len(swaps))
 	for _, s := range swaps {

@@ -38,6 +38,8 @@ type BatteryHistories interface {
 	BatteryToday(ctx context.Context, id string) (dossier.Today, bool, error)
 	// BatterySwaps returns the days with swaps, ascending.
 	BatterySwaps(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Swaps, error)
+	// Swapped reports whether there is a swap on one of the days.
+	Swapped(ctx context.Context, id string, fromDay, toDay int64) (bool, error)
 }
 
 // BatterySheets are what people declare of batteries for their passports.

@@ -190,6 +190,14 @@ func (b scopedBatteries) BatterySwaps(ctx context.Context, id string, fromDay, t
 	return b.all.BatterySwaps(ctx, id, max(fromDay, since), toDay)
 }
 
+func (b scopedBatteries) Swapped(ctx context.Context, id string, fromDay, toDay int64) (bool, error) {
+	since, err := b.sinceDay(ctx, devices.Ref{Kind: devices.KindBattery, ID: id})
+	if err != nil {
+		return false, err
+	}
+	return b.all.Swapped(ctx, id, max(fromDay, since), toDay)
+}
+
 func (b scopedBatteries) PutSheet(ctx context.Context, id string, s ledger.Sheet) (ledger.Sheet, error) {
 	if err := b.one(ctx, id); err != nil {
 		return ledger.Sheet{}, err

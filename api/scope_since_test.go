@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/building"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/rollup"
@@ -194,6 +196,52 @@ func extentOf(body string) string {
 		return ""
 	}
 	return found[1]
+}
+
+// spannedSwaps notes since when swaps were read.
+type spannedSwaps struct {
+	BatteryResults
+	from int64
+}
+
+func (s *spannedSwaps) BatterySwaps(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Swaps, error) {
+	s.from = min(s.from, fromDay)
+	return s.BatteryResults.BatterySwaps(ctx, id, fromDay, toDay)
+}
+
+// That a battery was swapped before it was his, or on the day of the sale, its owner
+// is not told, not even by a 0 behind it. Nobody's question reads all swaps there
+// were.
+func TestSwapsOfBeforeTheOwner(t *testing.T) {
+	read := &spannedSwaps{}
+	x, sale := sold(t, func(o *Options) { read.BatteryResults, o.Batteries = o.Batteries, read })
+	b, _ := x.key(`{"name":"b","role":"viewer","owner_id":"bravo9c2-owner"}`)
+	saleDay := telemetry.DayOf(sale.UnixMilli())
+	read.from = saleDay
+	path := prefix + "/batteries/alpha7f3-battery/days?from=" + Time((saleDay+3)*telemetry.Day).date()
+	told := func(key string) bool {
+		t.Helper()
+		var days items[BatteryDay]
+		x.ask(key, http.MethodGet, path, "").into(t, &days)
+		if len(days.Items) == 0 {
+			t.Fatal("no days")
+		}
+		return days.Items[0].SwapsOut != nil && *days.Items[0].SwapsOut == 0 && days.Items[0].SwapsIn != nil
+	}
+	for _, tt := range []struct {
+		day          int64
+		owner, admin bool
+	}{{saleDay - 300, false, true}, {saleDay - 1, false, true}, {saleDay, false, true}, {saleDay + 1, true, true}} {
+		x.commit(ledger.Changes{Parts: []ledger.Part{ledger.StationSwaps{
+			Station: "elsewhere", Day: tt.day, Batteries: map[string]dossier.Swaps{"alpha7f3-battery": {Out: 1}},
+		}}})
+		if owner, admin := told(b), told(testKey); owner != tt.owner || admin != tt.admin {
+			t.Errorf("swapped %d days after the sale: the owner is told %v, an administrator %v", tt.day-saleDay, owner, admin)
+		}
+	}
+	if read.from < saleDay {
+		t.Errorf("swaps were read from day %d on, want %d", read.from, saleDay)
+	}
 }
 
 // Where an operator wants it so, owners see all of what is theirs now.

@@ -149,6 +149,20 @@ func TestBatterySwapsStored(t *testing.T) {
 	got, err := l.BatterySwaps(ctx, "b", 0, 9)
 	ok(t, err)
 	same(t, "of one", got, want)
+	for _, tt := range []struct {
+		id       string
+		from, to int64
+		want     bool
+	}{
+		{"b", math.MinInt64, 4, false}, {"b", math.MinInt64, 5, true}, {"b", 5, 6, true}, {"b", 6, math.MaxInt64, false}, {"b", 5, 5, false},
+		{"a", 5, 9, false}, {"c", math.MinInt64, math.MaxInt64, false},
+	} {
+		was, err := l.Swapped(ctx, tt.id, tt.from, tt.to)
+		ok(t, err)
+		if was != tt.want {
+			t.Errorf("%s swapped from %d to %d: got %v", tt.id, tt.from, tt.to, was)
+		}
+	}
 	all, err := l.SwapsByDay(ctx, []string{"a", "b", "c"}, 4, 6)
 	ok(t, err)
 	same(t, "of several", all, map[string][]dossier.Swaps{"a": {{Day: 4, Out: 1}}, "b": want})
