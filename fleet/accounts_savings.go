@@ -181,6 +181,9 @@ func (s *session) bookSavings(b *accounts.Booked, out *accounts.Statement, w tel
 			case one.Doubt != "":
 				b.Unsaved(one.Asset, one.Doubt)
 				continue
+			case v.Lacks != nil:
+				b.Unsaved(one.Asset, "days of a saving are not in the statement, as their prices are not all known: "+v.Lacks.Text)
+				continue
 			case v.Saved.Currency != string(one.Currency):
 				b.Unsaved(one.Asset, "the tariff that savings are priced by is in another currency than the contract")
 				continue

@@ -8,6 +8,8 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
+	"github.com/fleetwatt/fleetwatt/fleet/building"
+	"github.com/fleetwatt/fleetwatt/fleet/energy"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/waterfall"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
@@ -182,5 +184,42 @@ func TestKeptMonthHearsOfStationsOfNobody(t *testing.T) {
 	swap("2", "nobodys")
 	if kept, anew := read(b.ledger), read(forgetful{b.ledger}); kept != anew || kept == before {
 		t.Errorf("got %d, and %d when made anew; %d before", kept, anew, before)
+	}
+}
+
+// A month that was measured but lacks prices is not in the statement, which says why;
+// it is when they have come in, in a month that was closed as a correction.
+func TestSavingsThatLackPrices(t *testing.T) {
+	b := newBooks(t, 1)
+	b.share("acme", daycount.Of(2026, 1, 1), nil)
+	priced := saved("2026-02", "2026-02-01", "2026-03-01", 2800, true)
+	lacks := saved("2026-02", "2026-02-01", "2026-03-01", 0, true)
+	lacks.Lacks = &energy.Reason{Code: building.UnpricedUse, Text: "no price"}
+	march := saved("2026-03", "2026-03-01", "2026-04-01", 3100, true)
+	b.measure(lacks, march)
+	months, err := b.accounts(b.ledger).Months(t.Context(), "acme")
+	b.ok(err)
+	february := b.month("acme", 2026, 2)
+	if oldest := months[len(months)-1].Month; oldest != february.Month {
+		t.Errorf("the oldest month is %s, want %s, which is to be closed", oldest, february.Month)
+	}
+	if gaps := february.Gaps; len(february.Savings) > 0 || revenueOf(february) != 0 || len(gaps) != 1 || gaps[0].Code != accounts.NoSaving || !strings.HasSuffix(gaps[0].Text, "not all known: no price") {
+		t.Errorf("got %+v", february)
+	}
+	if s := b.month("acme", 2026, 3); revenueOf(s) != 3100 || len(s.Gaps) > 0 {
+		t.Errorf("got %d, %+v", revenueOf(s), s.Gaps)
+	}
+	_, err = b.accounts(b.ledger).CloseStatement(t.Context(), "acme", february.Month, "ann")
+	b.ok(err)
+	b.measure(priced, march)
+	var corrected int64
+	s := b.month("acme", 2026, 3)
+	for _, c := range s.Corrections {
+		if c.Kind == statement.EnergySavings && c.Month == february.Month {
+			corrected += c.Minor
+		}
+	}
+	if corrected != 2800 || revenueOf(s) != 3100 {
+		t.Errorf("got a correction of %d, want 2800: %+v", corrected, s.Corrections)
 	}
 }

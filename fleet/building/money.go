@@ -32,14 +32,7 @@ func (e *evaluation) worth(s *Saving, m Meter, i *Intervention, q assess.Request
 	o := e.Plan.Options(m)
 	plus := halfWidth(s.Assessment)
 	if t := e.Plan.Tariffs[o.Tariff]; t != nil {
-		cost, why := priced(*t, rows, baseline, plus)
-		if why != nil {
-			s.add(*why)
-		} else {
-			cost.Intervention = i.Cost
-			s.Cost = cost
-			e.monthly(s, m, *t, rows, baseline)
-		}
+		e.inMoney(s, m, i, *t, rows, baseline, plus)
 	}
 	if g := e.Plan.Grids[o.Grid]; g != nil {
 		var u *energy.Uncertainty
@@ -52,6 +45,19 @@ func (e *evaluation) worth(s *Saving, m Meter, i *Intervention, q assess.Request
 		s.Carbon = &r
 		e.remember(carbonOf(m), rows, baseline, g)
 	}
+}
+
+// inMoney adds what a saving is in money, as a whole where enough of it has a price,
+// and month by month.
+func (e *evaluation) inMoney(s *Saving, m Meter, i *Intervention, t tariff.Tariff, rows []energy.Row, baseline []float64, plus *float64) {
+	cost, why := priced(t, rows, baseline, plus)
+	if why != nil {
+		s.add(*why)
+	} else {
+		cost.Intervention = i.Cost
+		s.Cost = cost
+	}
+	e.monthly(s, m, t, rows, baseline)
 }
 
 // halfWidth is the wider of the intervals around a saving; nil where there is

@@ -13,8 +13,9 @@ import (
 // MonthSaving is what a measure saved on a meter in a local month, in money: what
 // contracts of shared savings share. Where several measures concern a meter, the
 // first one tells of each day, as its saving holds those of the later ones: what a
-// day saved does not change with a measure that comes after it. A month of which too
-// much has no price is left out.
+// day saved does not change with a measure that comes after it. A month has no amount
+// where too much of its use has no price; and where too much of the whole saving's has
+// none, so that this is not told in money, where any of the month's has none.
 type MonthSaving struct {
 	Month        string       `json:"month"`          // 2006-01
 	Zone         string       `json:"zone,omitempty"` // whose midnights begin the days
@@ -32,6 +33,8 @@ type MonthSaving struct {
 	// the root of the month's part of its days, as errors of days add up; nil where it
 	// is not known.
 	Plus *int64 `json:"plus_minus_minor"`
+	// Lacks says why there is no amount: Saved is none then, not 0. Nil: there is one.
+	Lacks *energy.Reason `json:"lacks,omitempty"`
 }
 
 // telling is a span of days that a measure tells of on a meter.
@@ -40,7 +43,7 @@ type telling struct {
 	days  energy.Period
 }
 
-// monthly divides a saving that has been priced among the months of its rows.
+// monthly divides a saving among the months of its rows.
 func (e *evaluation) monthly(s *Saving, m Meter, t tariff.Tariff, rows []energy.Row, baseline []float64) {
 	t.Demand = nil // as in the whole
 	whole := length(rows)
@@ -56,13 +59,10 @@ func (e *evaluation) monthly(s *Saving, m Meter, t tariff.Tariff, rows []energy.
 				continue
 			}
 			e.telling = append(e.telling, telling{m, days})
-			v, ok := e.part(s, t, days, rows[a:b], baseline[a:b])
-			if !ok {
-				continue
-			}
+			v := e.part(s, t, days, rows[a:b], baseline[a:b])
 			v.Month, v.Meter = start.Format("2006-01"), m
 			v.Complete = !e.table.asOf.Before(month.To) || days.To.Before(e.table.asOf)
-			if s.Cost.Plus != nil {
+			if v.Lacks == nil && s.Cost != nil && s.Cost.Plus != nil {
 				plus := int64(math.Round(float64(*s.Cost.Plus) * math.Sqrt(float64(length(rows[a:b]))/float64(whole))))
 				v.Plus = &plus
 			}
@@ -71,12 +71,9 @@ func (e *evaluation) monthly(s *Saving, m Meter, t tariff.Tariff, rows []energy.
 	}
 }
 
-// part is what some days saved; false where too much of their use has no price.
-func (e *evaluation) part(s *Saving, t tariff.Tariff, days energy.Period, rows []energy.Row, baseline []float64) (MonthSaving, bool) {
+// part is what some days saved.
+func (e *evaluation) part(s *Saving, t tariff.Tariff, days energy.Period, rows []energy.Row, baseline []float64) MonthSaving {
 	actual, base := bills(t, rows, baseline)
-	if fewPriced(&actual) || fewPriced(&base) {
-		return MonthSaving{}, false
-	}
 	v := MonthSaving{
 		Zone: e.loc.String(), Intervention: s.Intervention, From: dateOf(days.From), To: dateOf(days.To),
 		Method:   s.Assessment.Avoided.Fit.Model + " " + s.Assessment.Avoided.Fit.Version + ", " + s.Version,
@@ -86,7 +83,13 @@ func (e *evaluation) part(s *Saving, t tariff.Tariff, days energy.Period, rows [
 	for i := range rows {
 		v.Saving += baseline[i] - rows[i].Use
 	}
-	return v, true
+	for _, b := range []*tariff.Bill{&actual, &base} {
+		if why := unpriced(b); why != nil && (s.Cost == nil || fewPriced(b)) {
+			v.Lacks, v.Saved.Minor = why, 0
+			break
+		}
+	}
+	return v
 }
 
 // length is how long rows are, all told.

@@ -100,8 +100,10 @@ func TestFirstMeasureTellsOfADay(t *testing.T) {
 	}
 }
 
-// Where the prices of a month have not come in, it is left out: a saving of 0 would
-// be false. Where few are missing, the rest of them is told.
+// A month whose prices have not come in has no amount, and says why: a saving of 0
+// would be false. Where few are missing, the rest of it is told. Where too many of the
+// whole are, so that it is not told in money, months are whose prices are all there,
+// each as it is beside a whole that is told.
 func TestMonthWithoutPrices(t *testing.T) {
 	e := paying(true, 0)
 	on := func(month time.Month, day int) time.Time { return time.Date(2023, month, day, 0, 0, 0, 0, time.UTC) }
@@ -109,24 +111,46 @@ func TestMonthWithoutPrices(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		until time.Time
-		want  int
-		last  int64
+		whole bool
+		told  int   // months
+		last  int64 // of them
 	}{
-		{"all priced", on(12, 31).AddDate(0, 0, 1), 12, 31 * 24 * 20},
-		{"two days are not", on(12, 30), 12, 29 * 24 * 20},
-		{"a month is not", on(12, 1), 11, 30 * 24 * 20},
+		{"all priced", on(12, 31).AddDate(0, 0, 1), true, 12, 31 * 24 * 20},
+		{"two days are not", on(12, 30), true, 12, 29 * 24 * 20},
+		{"a month is not", on(12, 1), true, 11, 30 * 24 * 20},
+		{"four months are not", on(9, 1), false, 8, 31 * 24 * 20},
+		{"nor two days before", on(8, 30), false, 7, 31 * 24 * 20},
+		{"none is", on(1, 1), false, 0, 0},
 	} {
 		e.monthlySavings, e.telling = nil, nil
 		tf.Dynamic.Until = tt.until
 		s, rows, baseline := judged(e, on(1, 15), "m")
-		var why *energy.Reason
-		if s.Cost, why = priced(tf, rows, baseline, nil); why != nil {
-			t.Fatalf("%s: %v", tt.name, why)
+		plus := 100.0
+		e.inMoney(s, Electricity, &Intervention{}, tf, rows, baseline, &plus)
+		if s.has(UnpricedUse) == tt.whole || (s.Cost != nil) != tt.whole {
+			t.Errorf("%s: the whole is told as %+v, %+v", tt.name, s.Cost, s.Reasons)
 		}
-		e.monthly(s, Electricity, tf, rows, baseline)
-		got := e.monthlySavings
-		if len(got) != tt.want || got[len(got)-1].Saved.Minor != tt.last {
-			t.Errorf("%s: got %d months, the last of them %+v; want %d, and %d", tt.name, len(got), got[len(got)-1], tt.want, tt.last)
+		if len(e.monthlySavings) != 12 {
+			t.Fatalf("%s: got %d months, want all 12", tt.name, len(e.monthlySavings))
+		}
+		for k, v := range e.monthlySavings {
+			to, _ := v.To.In(time.UTC)
+			hours := 24 * int64(to.AddDate(0, 0, -1).Day())
+			if k == 0 {
+				hours = 24 * 17
+			}
+			want := 20 * hours
+			if k == tt.told-1 {
+				want = tt.last
+			}
+			switch {
+			case v.Saving != float64(hours):
+				t.Errorf("%s: %s saved %v kWh, want %d", tt.name, v.Month, v.Saving, hours)
+			case k < tt.told && (v.Lacks != nil || v.Saved.Minor != want || (v.Plus != nil) != tt.whole):
+				t.Errorf("%s: got %+v, want %d", tt.name, v, want)
+			case k >= tt.told && (v.Lacks == nil || v.Lacks.Code != UnpricedUse || v.Saved.Minor != 0 || v.Plus != nil):
+				t.Errorf("%s: got %+v, want no amount", tt.name, v)
+			}
 		}
 	}
 }
