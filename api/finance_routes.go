@@ -196,8 +196,11 @@ func (a *API) finance(ctx context.Context, q fleet.Question, terms *FinanceTerms
 		return nil, moneyProblem(err)
 	}
 	v := viewFinance(&r)
-	if mixed {
+	switch {
+	case mixed:
 		v.Reason = err.Error() + ": " + strings.Join(v.Currencies, ", ") + "; name one by currency"
+	case r.Track == nil && len(v.Currencies) > 0:
+		v.Reason = "nothing was booked in " + terms.Currency + ", but in " + strings.Join(v.Currencies, ", ")
 	}
 	return &itemOutput[FinanceResult]{Body: v}, nil
 }

@@ -34,7 +34,7 @@ type FinanceAssumptions struct {
 	Riskless float64  `json:"riskless" doc:"a year"`
 	Life     *float64 `json:"life_years" doc:"remaining; null: not known"`
 	LifeLow  *float64 `json:"life_years_low"`
-	LifeHigh *float64 `json:"life_years_high"`
+	LifeHigh *float64 `json:"life_years_high" doc:"null beside a low end: beyond what is foreseen, and the projection takes 30; null without one: the life was entered, and is exact"`
 	Residual float64  `json:"residual" doc:"value at the end of the life, major unit"`
 	Fade     float64  `json:"fade" doc:"share of the revenue lost each year to come"`
 	Capacity float64  `json:"capacity_swaps_per_day" doc:"0: not known"`
@@ -48,9 +48,9 @@ type FinanceTotals struct {
 	Costs     MoneyAmount `json:"operating_costs"`
 	Capital   MoneyAmount `json:"capital"`
 	Net       MoneyAmount `json:"net"`
-	Swaps     int64       `json:"swaps"`
+	Swaps     int64       `json:"swaps" doc:"each once, though it is a station's and a battery's"`
 	HandedKWh *float64    `json:"handed_kwh" doc:"null: not every swap told it"`
-	DrawnKWh  *float64    `json:"drawn_kwh" doc:"null: not metered"`
+	DrawnKWh  *float64    `json:"drawn_kwh" doc:"while the meters were heard; null: none was"`
 }
 
 // FinanceMonth is a month's flow.
@@ -77,7 +77,7 @@ type FinanceReturns struct {
 	PerKWh     FinanceValue         `json:"cost_per_kwh_handed"`
 	PerSwap    FinanceValue         `json:"cost_per_swap"`
 	TCO        *FinanceTCO          `json:"total_cost_of_ownership,omitempty" doc:"absent: nothing was bought"`
-	BreakEven  FinanceValue         `json:"break_even_utilization"`
+	BreakEven  FinanceValue         `json:"break_even_utilization" doc:"of months that are over; of the parties' shares, the swaps bear their part of the revenue"`
 	Volatility FinanceMeasure       `json:"volatility" doc:"of monthly yields: the operating result over the capital in it, of months that are over"`
 	Sharpe     FinanceMeasure       `json:"sharpe"`
 	Sortino    FinanceMeasure       `json:"sortino"`
@@ -103,7 +103,7 @@ type FinanceTCO struct {
 	Operating float64      `json:"operating"`
 	Recovered float64      `json:"recovered" doc:"residual value and recycling; it lowers the total"`
 	Total     float64      `json:"total"`
-	PerYear   FinanceValue `json:"per_year"`
+	PerYear   FinanceValue `json:"per_year" doc:"the equal amount a year since the purchase; a year that has begun counts as whole"`
 }
 
 // FinanceConcentration is how much hangs on few: Herfindahl's index.
@@ -169,7 +169,7 @@ type FinanceOutcome struct {
 type FinanceProjection struct {
 	Status  string          `json:"status"`
 	Reason  string          `json:"reason,omitempty"`
-	Rests   int             `json:"months" doc:"of the last year that it rests on"`
+	Rests   int             `json:"months" doc:"that are over, of the last year with amounts, that it rests on; each counts as whole"`
 	Open    *float64        `json:"open" doc:"what has not come back yet: the investment of the scenarios"`
 	Revenue *float64        `json:"revenue_per_year"`
 	Cost    *float64        `json:"cost_per_year"`
@@ -184,7 +184,6 @@ type FinanceProjection struct {
 const (
 	financeMethod = "statements of all months, as all is known now"
 	convention    = "days of the owner's months; Actual/365 Fixed; present value on the day of the first flow; months in unit costs and ratios discounted at (1+rate)^(1/12)−1"
-	rangesSaid    = "revenue 0.8 to 1.2, costs 0.9 to 1.2 of the base, the life from its low to its high end; the simulation draws each from a triangle"
 )
 
 func viewRates(r finance.Rates) FinanceRates {
@@ -261,7 +260,7 @@ func viewReturns(r *fleet.Result) *FinanceReturns {
 	v.Projection = FinanceProjection{Status: string(p.Status), Reason: p.Reason, Rests: p.Rests}
 	if p.Plan != nil {
 		v.Projection.Open, v.Projection.Revenue, v.Projection.Cost = &p.Plan.Investment, &p.Plan.Revenue, &p.Plan.Cost
-		v.Projection.Ranges, v.Projection.Spread = rangesSaid, viewSpread(p.Spread)
+		v.Projection.Ranges, v.Projection.Spread = p.Ranges, viewSpread(p.Spread)
 		v.Projection.Whole = viewOutcome(&p.Whole)
 		v.Projection.Base, v.Projection.Low, v.Projection.High = viewOutcome(&p.Forward.Base), viewOutcome(&p.Forward.Low), viewOutcome(&p.Forward.High)
 	}

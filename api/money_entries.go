@@ -120,6 +120,7 @@ func (a *API) routeEntries() {
 	add(a, operation{
 		id: "import-money", method: http.MethodPost, path: "/money/import", tag: moneyTag, summary: "Enter many amounts from a CSV file", right: access.Operate,
 		notes: "The first line names the columns: id, at, kind, amount, currency and asset or owner_id; partner and note may be there. " +
+			"A date in at is its midnight in UTC, which west of there is still the day before: give the time with its offset where that is another month. " +
 			"All lines are entered or none: each that can't be is told. A line that says what is there already is left alone.",
 		errors: moneyErrors(),
 	}, a.importMoney)

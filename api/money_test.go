@@ -324,6 +324,12 @@ func TestFinance(t *testing.T) {
 	if x.Volatility.Count != 5 || x.Drawdown.Status != "ok" || *x.Drawdown.Value != 0 {
 		t.Errorf("risk: got %+v, %+v", x.Volatility, x.Drawdown)
 	}
+	if !strings.Contains(x.Projection.Ranges, "the life 5 years exactly, as it was entered;") {
+		t.Errorf("ranges: got %q", x.Projection.Ranges)
+	}
+	if other := must[FinanceResult](s, http.StatusOK, http.MethodGet, prefix+"/stations/s1/finance?currency=USD", ""); other.Returns != nil || other.Reason != "nothing was booked in USD, but in EUR" {
+		t.Errorf("in another currency: got %+v", other)
+	}
 	if x.Projection.Status != "ok" || x.Projection.Spread.Runs != 200 || *x.Projection.Open != 0 || *x.Projection.Whole.NPV.Value < *x.NPV.Value {
 		t.Errorf("projection: got %+v", x.Projection)
 	}

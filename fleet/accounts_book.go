@@ -168,10 +168,10 @@ func (s *session) build(ctx context.Context, m statement.Month, owed map[string]
 		until = to
 	}
 	var booked accounts.Booked
-	if err := s.bookSwaps(ctx, &booked, out.Output, w); err != nil {
+	if err := s.bookSwaps(ctx, &booked, out, w); err != nil {
 		return nil, 0, err
 	}
-	open, err := s.bookEnergy(ctx, &booked, out.Output, w, builtAt)
+	open, err := s.bookEnergy(ctx, &booked, out, w, builtAt)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -231,7 +231,7 @@ func (s *session) assets(w telemetry.Window) []string {
 
 // bookSwaps books the swaps at the owner's stations, and where batteries have
 // their share, those of his batteries at the stations of others.
-func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, deeds map[string]accounts.Deeds, w telemetry.Window) error {
+func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, out *accounts.Statement, w telemetry.Window) error {
 	stations := s.stationIDs(w)
 	if s.stations != nil {
 		stations = nil // of everybody
@@ -245,7 +245,7 @@ func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, deeds map[s
 		if swap.Battery != "" && s.has("battery/"+swap.Battery, swap.At) {
 			battery = "battery/" + swap.Battery
 		}
-		if !mine && battery == "" {
+		if !mine && (battery == "" || s.stations == nil) { // not his then, and batteries have no share
 			return nil
 		}
 		owner := s.owner
@@ -275,10 +275,15 @@ func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, deeds map[s
 			d.Unsold = 1
 		}
 		if mine {
-			deeds[here] = deeds[here].Add(d)
+			out.Output[here] = out.Output[here].Add(d)
 		}
 		if battery != "" {
-			deeds[battery] = deeds[battery].Add(d)
+			out.Output[battery] = out.Output[battery].Add(d)
+		}
+		if mine || owner == "" {
+			out.Own = out.Own.Add(d)
+		} else {
+			out.Lent = out.Lent.Add(d)
 		}
 		return nil
 	})
@@ -312,7 +317,7 @@ func ownerAt(all map[string][]statement.Ownership, asset string, ts int64) strin
 // bookEnergy books what the owner's stations drew, by local days: a day belongs to
 // the month that it begins in, and to who had the station then. open is when the
 // first of them ends that is not over; 0: all are.
-func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, deeds map[string]accounts.Deeds, w telemetry.Window, now int64) (open int64, err error) {
+func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accounts.Statement, w telemetry.Window, now int64) (open int64, err error) {
 	for _, id := range s.stationIDs(w) {
 		place, err := s.place(ctx, id)
 		if err != nil {
@@ -339,7 +344,8 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, deeds map[
 				continue
 			}
 			drawn = append(drawn, accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh})
-			deeds[here] = deeds[here].Add(accounts.Deeds{DrawnMilliW: d.Meter.MilliWh, Metered: true})
+			metered := accounts.Deeds{DrawnMilliW: d.Meter.MilliWh, Metered: true}
+			out.Output[here], out.Own = out.Output[here].Add(metered), out.Own.Add(metered)
 		}
 		if s.prices.Hourly() && len(drawn) > 0 {
 			if drawn, err = s.hourly(ctx, id, w); err != nil {

@@ -76,7 +76,8 @@ func (a *Accounts) Expand(ctx context.Context, owners []string, site devices.Sit
 				if byStation[id] == nil {
 					byStation[id] = accounts.Tracks{}
 				}
-				byStation[id].Add(m, s.zone, func(asset string) bool { return asset == "station/"+id })
+				name := "station/" + id
+				byStation[id].Add(m, s.zone, m.Output[name], func(asset string) bool { return asset == name })
 			}
 			return nil
 		})

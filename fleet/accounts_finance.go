@@ -113,7 +113,14 @@ func (a *Accounts) tracks(ctx context.Context, owners []string, asset string) (a
 			return nil, nil, err
 		}
 		err = s.each(ctx, func(m *accounts.Statement) error {
-			tracks.Add(m, s.zone, keep)
+			deeds := m.Own // what is lent is another's own
+			switch {
+			case asset != "":
+				deeds = m.Output[asset]
+			case len(owners) == 1:
+				deeds = deeds.Add(m.Lent)
+			}
+			tracks.Add(m, s.zone, deeds, keep)
 			return nil
 		})
 		if err != nil {
@@ -248,7 +255,7 @@ func (a *Accounts) Partners(ctx context.Context, owners []string) ([]Partner, er
 			party    string
 			currency money.Currency
 		}
-		at := map[key]int{}
+		at, inForce := map[key]int{}, map[key]statement.Month{}
 		err = s.each(ctx, func(m *accounts.Statement) error {
 			for _, section := range m.Sections {
 				for _, settled := range section.Settlements {
@@ -262,6 +269,9 @@ func (a *Accounts) Partners(ctx context.Context, owners []string) ([]Partner, er
 						p := &out[at[k]]
 						if p.Last != m.Month {
 							p.Last, p.Owed.Minor = m.Month, 0
+						}
+						if row.Days > 0 && inForce[k] != m.Month { // without, what it is still owed is due
+							inForce[k] = m.Month
 							p.Months++
 						}
 						p.Paid.Minor += row.Paid

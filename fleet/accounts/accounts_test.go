@@ -215,6 +215,11 @@ func TestReadEntries(t *testing.T) {
 	if err != nil || len(problems) > 0 || len(lines) != 1 || lines[0].Line != 2 || lines[0].Entry.Amount != money.Of(12, "JPY") {
 		t.Errorf("got %+v, %+v, %v", lines, problems, err)
 	}
+	lines, problems, err = accounts.ReadEntries(strings.NewReader("\ufeffid, kind ,at,currency,amount,asset\nx,rent,2026-01-01,EUR,90071992547409.93,site/s\n"))
+	want := []accounts.LineProblem{{Line: 2, Column: "amount", Detail: "is too large"}}
+	if diff := cmp.Diff(want, problems); diff != "" || err != nil || len(lines) != 1 {
+		t.Errorf("of a spreadsheet: got %+v, %v, %s", lines, err, diff)
+	}
 	for name, file := range map[string]string{
 		"empty": "", "no id": "kind,at,currency,amount\n", "unknown": "id,kind,at,currency,amount,color\n", "twice": "id,kind,at,currency,amount,id\n",
 	} {

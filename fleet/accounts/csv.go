@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetwatt/fleetwatt/fleet/money"
@@ -46,6 +47,8 @@ func ReadEntries(from io.Reader) (lines []Line, problems []LineProblem, err erro
 	}
 	names := slices.Clone(header)
 	for i, name := range names {
+		name = strings.TrimPrefix(strings.TrimSpace(name), "\ufeff") // as spreadsheets begin a file
+		names[i] = name
 		if !slices.Contains(needed(), name) && !slices.Contains(optional(), name) {
 			return nil, nil, fmt.Errorf("line 1: there is no column %q", name)
 		}
@@ -116,5 +119,9 @@ func readEntry(names, record []string) (Entry, []Problem) {
 		}
 		return e, append(p, Problem{column, err.Error()})
 	}
-	return e, append(p, e.Check()...)
+	for _, wrong := range e.Check() {
+		wrong.Field = strings.TrimPrefix(wrong.Field, "amount.") // a column of its own
+		p = append(p, wrong)
+	}
+	return e, p
 }

@@ -12,22 +12,46 @@ import (
 // leastMonths are the fewest that a projection rests on.
 const leastMonths = 3
 
-// longestLife bounds a remaining life, in years, whose end nobody can tell.
-const longestLife = 30
+// leastLife and longestLife bound a remaining life as plans have it, in years: a
+// day, and what is taken where nobody can tell its end.
+const (
+	leastLife   = 1.0 / 365
+	longestLife = 30
+)
+
+// span is the life as plans have it.
+func (l LifeLeft) span() project.Range {
+	years := func(v float64) float64 { return min(max(v, leastLife), longestLife) }
+	r := project.Just(years(*l.Median))
+	if l.Low == nil {
+		return r
+	}
+	r.Low, r.High = min(years(*l.Low), r.Mode), longestLife
+	if l.High != nil {
+		r.High = max(years(*l.High), r.Mode)
+	}
+	return r
+}
 
 // ranges are how far the future may be from the past year: what is likeliest, and
-// the ends that we assume.
-func ranges(l LifeLeft) project.Uncertainty {
-	u := project.Uncertainty{
+// the ends that we assume; in words, too.
+func ranges(l LifeLeft) (u project.Uncertainty, said string) {
+	u = project.Uncertainty{
 		Revenue:  project.Range{Low: 0.8, Mode: 1, High: 1.2},
 		Cost:     project.Range{Low: 0.9, Mode: 1, High: 1.2},
 		Residual: project.Just(1),
-		Life:     project.Just(*l.Median),
+		Life:     l.span(),
 	}
-	if l.Low != nil && l.High != nil && *l.Low <= *l.Median && *l.Median <= *l.High {
-		u.Life = project.Range{Low: *l.Low, Mode: *l.Median, High: *l.High}
+	life := fmt.Sprintf("the life from %.3g to %.3g years", u.Life.Low, u.Life.High)
+	drawn := ", and the life at the odds of 5, 50 and 95 % that its ends and the base stand for"
+	switch {
+	case l.Low == nil:
+		life, drawn = fmt.Sprintf("the life %.3g years exactly, as it was entered", u.Life.Mode), ""
+	case l.High == nil:
+		life += ", the longest that is taken, as no high end is foreseen"
 	}
-	return u
+	return u, fmt.Sprintf("revenue %v to %v, costs %v to %v of the base, %s; the simulation draws revenue and costs from triangles%s",
+		u.Revenue.Low, u.Revenue.High, u.Cost.Low, u.Cost.High, life, drawn)
 }
 
 // project foresees what is to come.
@@ -58,12 +82,12 @@ func (t *Track) project(a Assumptions, r *Returns) error {
 		open -= f.Amount
 	}
 	yearly := 12 / float64(len(over)) / t.scale()
+	u, said := ranges(a.Life)
 	plan := project.Plan{
 		Start: a.Today, Investment: max(0, open), Revenue: max(0, float64(revenue)*yearly), Cost: max(0, float64(costs)*yearly),
-		Fade: a.Fade, Residual: a.Residual, Life: min(*a.Life.Median, longestLife), Rate: a.Rate,
+		Fade: a.Fade, Residual: a.Residual, Life: u.Life.Mode, Rate: a.Rate,
 	}
-	u := ranges(a.Life)
-	p := Projection{Status: finance.OK, Plan: &plan, Rests: len(over), Ranges: u}
+	p := Projection{Status: finance.OK, Plan: &plan, Rests: len(over), Ranges: said}
 	var err error
 	if p.Forward, err = plan.Scenarios(u); err != nil {
 		return err
@@ -75,20 +99,24 @@ func (t *Track) project(a Assumptions, r *Returns) error {
 		}
 		p.Spread = &spread
 	}
-	p.Whole, err = wholeLife(plan, r.Flows)
+	p.Whole, err = wholeLife(plan, r.Flows, r.Invested)
 	r.Projection = p
 	return err
 }
 
 // wholeLife is what was and what is to come as one investment, from the first flow.
-func wholeLife(plan project.Plan, past []finance.Flow) (out project.Outcome, err error) {
+// Its return on investment is that of what was paid for assets, as of what was.
+func wholeLife(plan project.Plan, past []finance.Flow, invested float64) (out project.Outcome, err error) {
 	plan.Investment = 0
 	future, err := plan.Flows()
 	if err != nil {
 		return out, err
 	}
 	flows := append(append([]finance.Flow{}, past...), future...)
-	out.Years = daycount.Actual365F.Years(past[0].Date, plan.Start) + plan.Life
+	out.Years = plan.Life
+	if len(past) > 0 {
+		out.Years += daycount.Actual365F.Years(past[0].Date, plan.Start)
+	}
 	npv, err := finance.XNPV(plan.Rate, flows, daycount.Actual365F)
 	if err != nil {
 		return out, err
@@ -97,18 +125,13 @@ func wholeLife(plan project.Plan, past []finance.Flow) (out project.Outcome, err
 	if out.IRR, err = finance.XIRR(flows, daycount.Actual365F); err != nil {
 		return out, err
 	}
-	amounts := make([]float64, len(flows))
-	for i, f := range flows {
-		amounts[i] = f.Amount
+	var net float64
+	for _, f := range flows {
+		net += f.Amount
 	}
-	if out.ROI, err = finance.ROI(amounts); err != nil {
+	out.ROI = finance.Have(net / invested)
+	if out.Annualised, err = finance.Annualised(net/invested, out.Years); err != nil {
 		return out, err
-	}
-	out.Annualised = finance.Lack(finance.Insufficient, "see roi")
-	if total, ok := out.ROI.Get(); ok {
-		if out.Annualised, err = finance.Annualised(total, out.Years); err != nil {
-			return out, err
-		}
 	}
 	if out.Payback, err = finance.XPayback(0, flows, daycount.Actual365F); err != nil {
 		return out, err

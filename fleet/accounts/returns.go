@@ -12,7 +12,7 @@ import (
 )
 
 // ReturnsVersion names the rules by which returns are made of statements.
-const ReturnsVersion = "returns/1"
+const ReturnsVersion = "returns/2"
 
 // Assumptions are what returns rest on beside the books.
 type Assumptions struct {
@@ -28,7 +28,8 @@ type Assumptions struct {
 }
 
 // LifeLeft is how long the assets will serve on, in years. A nil median is not
-// known; a nil end is that of the median.
+// known. Without a low end the life was entered, and is exact; with one it is
+// foreseen, and a nil high end is beyond what is told.
 type LifeLeft struct {
 	Low, Median, High *float64
 	Reason            string // why it is not known
@@ -76,7 +77,7 @@ func (t *Track) discount(a Assumptions, r *Returns) error {
 	}
 	r.NPV = finance.Have(npv)
 	if len(r.Flows) == 0 {
-		r.NPV = finance.Lack(finance.Insufficient, "nothing was booked")
+		r.NPV = finance.Lack(finance.Insufficient, "nothing was booked, or all of it cancels out on its day")
 	}
 	if r.XIRR, err = finance.XIRR(r.Flows, daycount.Actual365F); err != nil {
 		return err
@@ -91,7 +92,8 @@ func (t *Track) discount(a Assumptions, r *Returns) error {
 // ratios set everything that came back against what was paid for assets.
 func (t *Track) ratios(a Assumptions, r *Returns) error {
 	lack := finance.Lack(finance.Insufficient, noPurchase)
-	if t.bought <= 0 {
+	since, bought := t.since()
+	if !bought {
 		r.ROI, r.Annualised = lack, lack
 		return nil
 	}
@@ -102,7 +104,7 @@ func (t *Track) ratios(a Assumptions, r *Returns) error {
 	total := float64(back) / float64(t.bought) // Capital holds what was paid, negative
 	r.ROI = finance.Have(total)
 	var err error
-	r.Annualised, err = finance.Annualised(total, daycount.Actual365F.Years(*t.since, a.Today))
+	r.Annualised, err = finance.Annualised(total, daycount.Actual365F.Years(since, a.Today))
 	return err
 }
 
@@ -130,11 +132,12 @@ func (t *Track) unitCosts(a Assumptions, r *Returns) error {
 
 // ownership is the total cost since the first purchase, by years from then.
 func (t *Track) ownership(a Assumptions, r *Returns) error {
-	if t.bought <= 0 {
+	since, bought := t.since()
+	if !bought {
 		return nil
 	}
 	life := cost.Life{Purchase: r.Invested}
-	y, m, _ := t.since.Civil()
+	y, m, _ := since.Civil()
 	for i := range t.Months {
 		f := &t.Months[i]
 		year := max(0, (f.Month.Year-y)*12+int(f.Month.Month)-int(m)) / 12
@@ -149,27 +152,33 @@ func (t *Track) ownership(a Assumptions, r *Returns) error {
 	return err
 }
 
-// breakEven is the use from which a day's swaps pay that day's costs.
+// breakEven is the use from which a day's swaps pay that day's costs. Of what the
+// parties of agreements got, the swaps bear their part of the revenue.
 func (t *Track) breakEven(a Assumptions, r *Returns) error {
 	var swaps, revenue, energy, fixed, days float64
 	for _, m := range t.over() {
+		shares := float64(m.Shares)
+		if m.Revenue > 0 {
+			shares *= float64(m.Swapped) / float64(m.Revenue)
+		}
 		swaps += float64(m.Swaps)
-		revenue += float64(m.Swapped+m.Shares) / t.scale()
+		revenue += (float64(m.Swapped) + shares) / t.scale()
 		energy -= float64(m.Energy) / t.scale()
 		fixed -= float64(m.Costs-m.Energy) / t.scale()
 		days += float64(daycount.Of(m.Month.Year, m.Month.Month+1, 1) - daycount.Of(m.Month.Year, m.Month.Month, 1))
 	}
+	since, bought := t.since()
 	switch {
 	case a.Capacity <= 0:
 		r.BreakEven = finance.Lack(finance.Insufficient, "say how many swaps a day are full use: capacity_swaps_per_day")
 	case swaps == 0 || days == 0:
 		r.BreakEven = finance.Lack(finance.Insufficient, "no swap in a month that is over")
-	case t.bought > 0 && a.Life.Median == nil:
+	case bought && a.Life.Median == nil:
 		r.BreakEven = finance.Lack(finance.Insufficient, "the investment can't be spread: "+a.Life.Reason)
 	default:
 		fixed /= days
-		if t.bought > 0 {
-			life := daycount.Actual365F.Years(*t.since, a.Today) + *a.Life.Median
+		if bought {
+			life := daycount.Actual365F.Years(since, a.Today) + min(*a.Life.Median, longestLife)
 			fixed += (r.Invested - a.Residual) / max(life*365, 1)
 		}
 		var err error
@@ -180,16 +189,18 @@ func (t *Track) breakEven(a Assumptions, r *Returns) error {
 }
 
 // yields are what each month that is over returned of the capital in it then, and
-// the index that they make.
+// the index that they make, from the beginning of the first. A month that loses all of
+// it, or more, has no point there.
 func (t *Track) yields() (returns []float64, index []risk.Point) {
 	var capital int64
 	value := 1.0
 	for _, m := range t.over() {
 		if capital > 0 {
 			y := float64(m.Operating()) / float64(capital)
-			value *= 1 + y
-			returns = append(returns, y)
-			if value > 0 {
+			if returns = append(returns, y); len(returns) == 1 {
+				index = append(index, risk.Point{Date: daycount.Of(m.Month.Year, m.Month.Month, 1), Value: value})
+			}
+			if value *= 1 + y; value > 0 {
 				index = append(index, risk.Point{Date: daycount.Of(m.Month.Year, m.Month.Month+1, 1), Value: value})
 			}
 		}
@@ -214,6 +225,9 @@ func (t *Track) risks(a Assumptions, r *Returns) error {
 	if r.Drawdown, err = risk.MaxDrawdown(index); err != nil {
 		return err
 	}
+	if len(returns) >= len(index) && len(returns) > 0 {
+		r.Drawdown = risk.Drawdown{Value: finance.Lack(finance.None, "a month lost all of the capital that was in it, or more")}
+	}
 	if t.bought <= 0 {
 		lack := finance.Lack(finance.Insufficient, noPurchase)
 		r.Volatility.Value, r.Sharpe.Value, r.Sortino.Value, r.Drawdown.Value = lack, lack, lack, lack
@@ -231,5 +245,5 @@ type Projection struct {
 	Whole   project.Outcome // what was and what is to come as one investment
 	Forward project.Scenarios
 	Spread  *project.Simulation // nil: not asked for
-	Ranges  project.Uncertainty
+	Ranges  string              // how far the scenarios are from the base
 }

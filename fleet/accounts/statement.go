@@ -10,7 +10,7 @@ import (
 
 // Version names the rules by which events are made of swaps, energy, savings and
 // entries.
-const Version = "accounts/2"
+const Version = "accounts/3"
 
 // Statement is an owner's month with what it rests on.
 type Statement struct {
@@ -18,8 +18,13 @@ type Statement struct {
 	BuiltAt     int64            `json:"built_at"`    // Unix milliseconds: as of when
 	Provisional bool             `json:"provisional"` // the month is not over
 	Gaps        []Gap            `json:"gaps"`
-	Output      map[string]Deeds `json:"output"` // by asset
-	Savings     []Saving         `json:"savings"`
+	Output      map[string]Deeds `json:"output"` // by asset: a swap is its station's and its battery's
+	// Own and Lent hold each swap once: those at his stations and at nobody's, with what
+	// was drawn; and those of his batteries at the stations of other owners, which are
+	// their Own.
+	Own     Deeds    `json:"own"`
+	Lent    Deeds    `json:"lent"`
+	Savings []Saving `json:"savings"`
 	// Corrections are what closed months would have said, had all been known then
 	// that is known now, less what they said.
 	Corrections []Correction `json:"corrections"`

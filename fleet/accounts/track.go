@@ -32,27 +32,22 @@ func (m *MonthFlow) Operating() int64 { return m.Revenue + m.Shares + m.Costs }
 // Track is what some assets earned and cost, of one currency.
 type Track struct {
 	Currency money.Currency
-	Months   []MonthFlow // ascending, without gaps
+	Months   []MonthFlow // ascending, without gaps, from the first with an amount
 	Revenue  map[string]int64
 	Paid     map[string]int64 // to parties of agreements, positive
 	daily    map[daycount.Date]int64
-	bought   int64          // what was paid for assets, positive
-	since    *daycount.Date // of the first purchase
+	owners   map[string]bool
+	bought   int64                   // what was paid for assets, positive
+	bills    map[daycount.Date]int64 // of bought, by day
 }
 
 // Tracks collects months of statements by currency.
 type Tracks map[money.Currency]*Track
 
 // Add adds a month of an owner: the lines of the assets that keep selects, of
-// "" those of no asset. Months of one owner come ascending; those of several add
-// up.
-func (t Tracks) Add(s *Statement, zone *time.Location, keep func(asset string) bool) {
-	var deeds Deeds
-	for asset, d := range s.Output {
-		if keep(asset) {
-			deeds = deeds.Add(d)
-		}
-	}
+// "" those of no asset, and what they did, in each currency from when on the owner
+// has amounts in it. Months of one owner come ascending; those of several add up.
+func (t Tracks) Add(s *Statement, zone *time.Location, deeds Deeds, keep func(asset string) bool) {
 	for i := range s.Sections {
 		for k := range s.Sections[i].Lines {
 			l := &s.Sections[i].Lines[k]
@@ -62,14 +57,16 @@ func (t Tracks) Add(s *Statement, zone *time.Location, keep func(asset string) b
 		}
 	}
 	for _, track := range t {
-		m := track.month(s)
-		m.Deeds = m.Deeds.Add(deeds)
+		if track.owners[s.Owner] {
+			m := track.month(s)
+			m.Deeds = m.Deeds.Add(deeds)
+		}
 	}
 }
 
 func (t Tracks) of(c money.Currency) *Track {
 	if t[c] == nil {
-		t[c] = &Track{Currency: c, Revenue: map[string]int64{}, Paid: map[string]int64{}, daily: map[daycount.Date]int64{}}
+		t[c] = &Track{Currency: c, Revenue: map[string]int64{}, Paid: map[string]int64{}, daily: map[daycount.Date]int64{}, bills: map[daycount.Date]int64{}, owners: map[string]bool{}}
 	}
 	return t[c]
 }
@@ -77,19 +74,28 @@ func (t Tracks) of(c money.Currency) *Track {
 // month is the track's month of a statement; it is made, with those between, where
 // there is none.
 func (t *Track) month(s *Statement) *MonthFlow {
-	i, found := slices.BinarySearchFunc(t.Months, s.Month, func(m MonthFlow, of statement.Month) int {
-		return cmp.Or(cmp.Compare(m.Month.Year, of.Year), cmp.Compare(m.Month.Month, of.Month))
-	})
-	if !found {
-		t.Months = slices.Insert(t.Months, i, MonthFlow{Month: s.Month, Over: true})
+	made := func(m statement.Month) MonthFlow { return MonthFlow{Month: m, Over: true} }
+	if len(t.Months) == 0 {
+		t.Months = append(t.Months, made(s.Month))
 	}
-	m := &t.Months[i]
+	var before []MonthFlow
+	for m := s.Month; Before(m, t.Months[0].Month); m = Next(m) {
+		before = append(before, made(m))
+	}
+	t.Months = slices.Insert(t.Months, 0, before...)
+	for last := t.Months[len(t.Months)-1].Month; Before(last, s.Month); {
+		last = Next(last)
+		t.Months = append(t.Months, made(last))
+	}
+	first := t.Months[0].Month
+	m := &t.Months[(s.Month.Year-first.Year)*12+int(s.Month.Month-first.Month)]
 	m.Over = m.Over && !s.Provisional
 	return m
 }
 
 func (t *Track) add(s *Statement, l *statement.Line, zone *time.Location) {
 	m := t.month(s)
+	t.owners[s.Owner] = true
 	minor := l.Amount.Minor
 	switch l.Group {
 	case statement.Revenue:
@@ -116,10 +122,21 @@ func (t *Track) add(s *Statement, l *statement.Line, zone *time.Location) {
 	for _, e := range l.Entries {
 		day := daycount.On(time.UnixMilli(e.At).In(zone))
 		t.daily[day] += e.Amount.Minor
-		if l.Kind == statement.CapitalCost && (t.since == nil || day < *t.since) {
-			t.since = &day
+		if l.Kind == statement.CapitalCost {
+			t.bills[day] -= e.Amount.Minor
 		}
 	}
+}
+
+// since is the day of the first purchase that was not taken back on the same day;
+// false where something has not been bought.
+func (t *Track) since() (first daycount.Date, bought bool) {
+	for day, minor := range t.bills {
+		if minor > 0 && (!bought || day < first) {
+			first, bought = day, true
+		}
+	}
+	return first, bought && t.bought > 0
 }
 
 // scale is how many minor units the currency's major one has.
@@ -135,11 +152,14 @@ func (t *Track) scale() float64 {
 	return scale
 }
 
-// flows are what came and went, by day, in major units.
+// flows are what came and went, by day, in major units. Of what was taken back on the
+// same day there is none: it is not when the first came.
 func (t *Track) flows() []finance.Flow {
 	out := make([]finance.Flow, 0, len(t.daily))
 	for day, minor := range t.daily {
-		out = append(out, finance.Flow{Date: day, Amount: float64(minor) / t.scale()})
+		if minor != 0 {
+			out = append(out, finance.Flow{Date: day, Amount: float64(minor) / t.scale()})
+		}
 	}
 	slices.SortFunc(out, func(a, b finance.Flow) int { return cmp.Compare(a.Date, b.Date) })
 	return out

@@ -65,13 +65,19 @@ func payback(rate float64, terms []term) (Payback, error) {
 		return Payback{}, err
 	}
 	p := Payback{Value: Lack(None, "nothing was invested")}
-	sum, before := 0.0, 0.0
+	var running total
+	var sum, size, before float64
 	for _, k := range terms {
 		if err := finite(k.a); err != nil {
 			return Payback{}, err
 		}
+		worth := k.a * math.Pow(1+rate, -k.t)
+		running.add(worth)
+		size += math.Abs(worth)
 		was := sum
-		sum += k.a * math.Pow(1+rate, -k.t)
+		if sum = running.value(); math.Abs(sum) <= 4*epsilon*size {
+			sum = 0 // but for what is rounded, as of 0.1+0.2−0.3
+		}
 		switch {
 		case sum < 0 && p.Status == OK:
 			p.Again = true

@@ -22,6 +22,8 @@ func TestPayback(t *testing.T) {
 		{"simple", 0, []float64{-1000, 400, 400, 400, 400}, 2.5, 0, false},
 		{"discounted", 0.1, []float64{-1000, 400, 400, 400, 400}, 3.01925, 0, false},
 		{"at an end of a period", 0, []float64{-1000, 500, 500}, 2, 0, false},
+		{"to the cent", 0, []float64{-0.9, 0.3, 0.3, 0.3}, 3, 0, false},
+		{"but for a cent", 0, []float64{-1000000.01, 1000000}, math.NaN(), 0.01, false},
 		{"never", 0, []float64{-1000, 100, 200}, math.NaN(), 700, false},
 		{"never, at a rate", 0.5, []float64{-1000, 600, 600, 600}, math.NaN(), 1000 - 600*(1/1.5+1/2.25+1/3.375), false},
 		{"a second investment", 0, []float64{-100, 150, -100, 200}, 1 - 1./3, 0, true},

@@ -8,14 +8,14 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/finance"
 )
 
-// ErrQuantity is returned for a quantity below 0 or not finite.
+// ErrQuantity is returned for a quantity below 0, or a number that is not finite.
 var ErrQuantity = errors.New("a quantity is below 0 or not finite")
 
 // Use is what an asset could deliver in a period and what that earns and costs.
 type Use struct {
 	Capacity float64 // units in a period at full use, as swaps
-	Price    float64 // a unit
-	Variable float64 // cost of a unit, as its energy
+	Price    float64 // a unit; below 0 where more was paid back than it brought
+	Variable float64 // cost of a unit, as its energy; below 0 where it was paid for
 	Fixed    float64 // cost of the period whatever is delivered, with the period's part of the investment
 }
 
@@ -25,12 +25,10 @@ type Use struct {
 // 0.5. It is none where no use is enough: where a unit brings no more than it
 // costs, or the share is above 1, which the reason then tells.
 func BreakEven(u Use) (finance.Value, error) {
-	for _, v := range []float64{u.Capacity, u.Price, u.Variable, u.Fixed} {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return finance.Value{}, fmt.Errorf("%w: %v", ErrQuantity, v)
-		}
-	}
 	margin := u.Price - u.Variable
+	if !(u.Capacity >= 0 && u.Fixed >= 0) || math.IsInf(u.Capacity+u.Fixed, 0) || math.IsNaN(margin) || math.IsInf(margin, 0) {
+		return finance.Value{}, fmt.Errorf("%w: %+v", ErrQuantity, u)
+	}
 	switch {
 	case u.Fixed == 0 && margin >= 0:
 		return finance.Have(0), nil

@@ -79,6 +79,8 @@ func TestBreakEven(t *testing.T) {
 		{"above full use", Use{1000, 3, 1.2, 9000}, finance.None, 0},
 		{"nothing to pay", Use{1000, 3, 1.2, 0}, finance.OK, 0},
 		{"unknown capacity", Use{0, 3, 1.2, 900}, finance.Insufficient, 0},
+		{"paid back", Use{1000, -3, 1.2, 900}, finance.None, 0},
+		{"energy is paid for", Use{1000, 1, -0.8, 900}, finance.OK, 0.5},
 	} {
 		got, err := BreakEven(c.use)
 		v, _ := got.Get()
@@ -86,7 +88,10 @@ func TestBreakEven(t *testing.T) {
 			t.Errorf("%s: got %+v %v, want %s %v", c.name, got, err, c.status, c.want)
 		}
 	}
-	if _, err := BreakEven(Use{1, math.NaN(), 1, 1}); !errors.Is(err, ErrQuantity) {
-		t.Errorf("got %v, want %v", err, ErrQuantity)
+	inf := math.Inf(1)
+	for _, u := range []Use{{1, math.NaN(), 1, 1}, {1, inf, inf, 1}, {1, 1, -inf, 1}, {-1, 2, 1, 1}, {1, 2, 1, -1}, {inf, 2, 1, 1}} {
+		if _, err := BreakEven(u); !errors.Is(err, ErrQuantity) {
+			t.Errorf("%+v: got %v, want %v", u, err, ErrQuantity)
+		}
 	}
 }

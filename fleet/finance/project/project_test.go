@@ -179,21 +179,38 @@ func TestTriangle(t *testing.T) {
 	})
 }
 
-func TestLifeOf(t *testing.T) {
-	days := func(v float64) *float64 { return &v }
-	for name, c := range map[string]struct {
-		low, median, high *float64
-		want              Range
-		err               error
-	}{
-		"told":            {days(365), days(730), days(3650), Range{1, 2, 10}, nil},
-		"no upper end":    {days(365), days(730), nil, Range{1, 2, 20}, nil},
-		"beyond the most": {days(365), days(36500), days(73000), Range{1, 20, 20}, nil},
-		"not told":        {days(365), nil, nil, Range{}, ErrPlan},
-	} {
-		if got, err := LifeOf(c.low, c.median, c.high, 20); got != c.want || !errors.Is(err, c.err) {
-			t.Errorf("%s: got %v %v, want %v %v", name, got, err, c.want, c.err)
+// A life is below what it is told at 5, 50 and 95 % as often as that says, however
+// far the ends are from the middle, and never beyond them.
+func TestLifeByItsOdds(t *testing.T) {
+	if got := (Range{2, 4, 30}).told(0.25); math.Abs(got-2.8889) > 5e-5 {
+		t.Errorf("got %v, want 2.8889", got)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		low := rapid.Float64Range(0, 10).Draw(t, "low")
+		mode := low + rapid.Float64Range(0, 10).Draw(t, "to mode")
+		r := Range{low, mode, mode + rapid.Float64Range(0, 100).Draw(t, "to high")}
+		for u, want := range map[float64]float64{0: r.Low, 0.05: r.Low, 0.5: r.Mode, 0.95: r.High, 1: r.High} {
+			if got := r.told(u); math.Abs(got-want) > 1e-9 {
+				t.Fatalf("%v: quantile %v is %v, want %v", r, u, got, want)
+			}
 		}
+		a := rapid.Float64Range(0, 1).Draw(t, "a")
+		b := rapid.Float64Range(a, 1).Draw(t, "b")
+		if r.told(a) > r.told(b)+1e-9 {
+			t.Fatalf("%v: quantiles %v and %v do not ascend", r, a, b)
+		}
+	})
+	// Of a plan that only its life is unsure of, half of the runs live as long as is
+	// likeliest, though its high end is open.
+	p, u := plan(), certain()
+	u.Life = Range{2, 4, 30}
+	p.Rate = 0
+	s, err := p.Simulate(u, 10_000, rand.NewPCG(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := s.NPV.Quantiles[2]; math.Abs(q.Value-600) > 4*q.StandardError {
+		t.Errorf("median %v ± %v, want that of a life of 4 years, 600", q.Value, q.StandardError)
 	}
 }
 

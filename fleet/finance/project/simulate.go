@@ -43,8 +43,9 @@ const (
 	MostRuns  = 1_000_000
 )
 
-// Simulate computes the plan many times, each with inputs drawn from their ranges,
-// triangular and independent of each other. The same source gives the same result.
+// Simulate computes the plan many times, each with inputs drawn from their ranges
+// independently of each other: factors from a triangle, the life by the odds that
+// its numbers stand for. The same source gives the same result.
 // The spread is that of the ranges: what they leave out, it does not know.
 func (p Plan) Simulate(u Uncertainty, runs int, source rand.Source) (Simulation, error) {
 	if err := u.check(); err != nil {

@@ -130,7 +130,7 @@ func (m *Month) check() error {
 	for _, e := range m.Earned {
 		switch {
 		case e.Revenue < 0:
-			return fmt.Errorf("%w: %d on %v", ErrNegative, e.Revenue, e.Date)
+			return fmt.Errorf("%w: %d minor units on %v", ErrNegative, e.Revenue, e.Date)
 		case e.Swaps < 0 || e.Date < m.From || e.Date >= m.To:
 			return fmt.Errorf("%w: %d swaps on %v", ErrBounds, e.Swaps, e.Date)
 		}

@@ -108,7 +108,7 @@ func (sp span) share(claims []claim) error {
 			rest -= weights[i]
 		}
 		if rest < 0 {
-			return fmt.Errorf("%w: from %v, above a revenue of %d", ErrOver, sp.from, done)
+			return fmt.Errorf("%w: from %v, above a revenue of %d minor units", ErrOver, sp.from, done)
 		}
 		weights[len(in)] = rest
 		apportion(n, weights, parts)
