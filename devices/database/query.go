@@ -98,7 +98,8 @@ type Scanner interface {
 }
 
 // Collect runs a query and reads all its rows with scan. The result of no rows
-// is empty and not nil.
+// is empty and not nil. What scan decodes at once it may read into sql.RawBytes,
+// which are not copied and gone with the row.
 func Collect[T any](ctx context.Context, db Querier, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver named "sqlite"
 )
 
 const (
@@ -83,10 +82,7 @@ func openFile(path, extra string, n int) (*sql.DB, error) {
 	}
 	name := fmt.Sprintf("file://%s?_busy_timeout=%d&_foreign_keys=1&_journal_mode=WAL&_synchronous=FULL&_pragma=journal_size_limit(%d)&%s",
 		(&url.URL{Path: abs}).EscapedPath(), busyTimeoutMS, journalLimit, extra)
-	db, err := sql.Open("sqlite", name)
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(fileConnector{name})
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
