@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fleetwatt/fleetwatt/api/access"
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
+	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 )
 
@@ -42,14 +46,20 @@ type FieldStat struct {
 	Resets   int      `json:"resets,omitempty"`
 }
 
-type rollupsOutput struct{ Body items[Rollup] }
+// rollupsOutput is items[Rollup] as it is sent.
+type rollupsOutput struct {
+	ContentType string `header:"Content-Type" hidden:"true"`
+	Body        []byte
+}
 
 func (a *API) routeRollups(kind devices.Kind) {
+	answer := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[items[Rollup]](), true, "")
 	add(a, operation{
 		right: access.Read, id: "get-" + string(kind) + "-rollups", method: http.MethodGet, path: "/" + kind.Plural() + "/{id}/rollups", tag: kind.Plural(),
 		summary: "Hours or days: means over time, extremes, consumption",
 		notes:   "As the jobs computed them last; buckets that start in [from, to).",
 		errors:  []int{http.StatusNotFound},
+		content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
 	}, func(ctx context.Context, in *rollupsInput) (*rollupsOutput, error) {
 		return a.rollups(ctx, devices.Ref{Kind: kind, ID: in.ID}, in)
 	})
@@ -82,27 +92,88 @@ func (a *API) rollups(ctx context.Context, ref devices.Ref, in *rollupsInput) (*
 	if err != nil {
 		return nil, fmt.Errorf("read roll-ups: %w", err)
 	}
-	out := &rollupsOutput{Body: items[Rollup]{Items: []Rollup{}}}
-	for _, d := range days {
-		buckets := d.Day.Hours
-		if in.Every == "1d" {
-			buckets = []rollup.Bucket{d.Day.Total}
+	return &rollupsOutput{"application/json", encodeRollups(days, in.Every == "1d", window, fields)}, nil
+}
+
+// encodeRollups writes what encoding/json would of items[Rollup]: the days as a
+// whole or their hours, those that start in the window and have any of the fields.
+func encodeRollups(days []ledger.RollupDay, whole bool, window telemetry.Window, fields []string) []byte {
+	const bucketSize, statSize = 48, 128 // bytes, about
+	buckets := func(d *ledger.RollupDay) []rollup.Bucket {
+		if whole {
+			return []rollup.Bucket{d.Total}
 		}
-		for _, b := range buckets {
-			if view := viewBucket(b, fields); window.Contains(b.Start) && len(view.Stats) > 0 {
-				out.Body.Items = append(out.Body.Items, view)
+		return d.Hours
+	}
+	room := bucketSize
+	for k := range days {
+		room += len(buckets(&days[k])) * (bucketSize + statSize*min(len(fields), len(days[k].Total.Stats)))
+	}
+	out, asked := append(make([]byte, 0, room), `{"items":[`...), &cycle{names: fields}
+	for k := range days {
+		for _, b := range buckets(&days[k]) {
+			if window.Contains(b.Start) {
+				out = appendBucket(out, &b, asked)
 			}
 		}
 	}
-	return out, nil
+	return append(out, "]}\n"...)
 }
 
-func viewBucket(b rollup.Bucket, fields []string) Rollup {
-	view := Rollup{Start: Time(b.Start)}
-	for _, s := range b.Stats {
-		if slices.Contains(fields, s.Field) {
-			view.Stats = append(view.Stats, FieldStat(s))
+// appendBucket leaves out a bucket that has none of the fields.
+func appendBucket(out []byte, b *rollup.Bucket, asked *cycle) []byte {
+	before := len(out)
+	if out[before-1] != '[' {
+		out = append(out, ',')
+	}
+	out = append(Time(b.Start).append(append(out, `{"start":`...)), `,"stats":[`...)
+	first := len(out)
+	for k := range b.Stats {
+		if !asked.has(b.Stats[k].Field) {
+			continue
+		}
+		if len(out) > first {
+			out = append(out, ',')
+		}
+		out = appendStat(out, &b.Stats[k])
+	}
+	if len(out) == first {
+		return out[:before]
+	}
+	return append(out, "]}"...)
+}
+
+func appendStat(out []byte, s *rollup.Stat) []byte {
+	out = append(append(append(out, `{"field":"`...), s.Field...), `","samples":`...) // a name is [a-z0-9_]
+	out = strconv.AppendInt(out, int64(s.Samples), 10)
+	out = appendNumber(append(out, `,"coverage":`...), s.Coverage)
+	for _, number := range [...]struct {
+		name string
+		v    *float64
+	}{{`,"mean":`, s.Mean}, {`,"min":`, s.Min}, {`,"max":`, s.Max}, {`,"last":`, s.Last}, {`,"delta":`, s.Delta}} {
+		if number.v != nil {
+			out = appendNumber(append(out, number.name...), *number.v)
 		}
 	}
-	return view
+	if s.Resets != 0 {
+		out = strconv.AppendInt(append(out, `,"resets":`...), int64(s.Resets), 10)
+	}
+	return append(out, '}')
+}
+
+// cycle finds names again that come in the same order over and over.
+type cycle struct {
+	names []string
+	next  int
+}
+
+func (c *cycle) has(name string) bool {
+	for range c.names {
+		found := c.names[c.next] == name
+		c.next = (c.next + 1) % len(c.names)
+		if found {
+			return true
+		}
+	}
+	return false
 }

@@ -158,11 +158,11 @@ func (w *batteryWriter) write(ctx context.Context, r *BatteryResult) error {
 // Those without data are absent, one that can't be read is dossier.Unread. Days are kept for ever, as all results are: how a
 // battery was on any day is told from all days before it. One is some 700 bytes.
 func (l *Ledger) BatteryDays(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Day, error) {
-	days, lost := []dossier.Day{}, unread{of: "days"}
+	days, lost := make([]dossier.Day, 0, max(0, min(toDay-fromDay, 64))), unread{of: "days"}
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			day        int64
-			use, found []byte
+			use, found sql.RawBytes
 		)
 		if err := row.Scan(&day, &use, &found); err != nil {
 			return struct{}{}, err
@@ -203,7 +203,7 @@ func (l *Ledger) findings(ctx context.Context, yield func(id string, f dossier.F
 		var (
 			id    string
 			f     dossier.Finding
-			found []byte
+			found sql.RawBytes
 		)
 		err := row.Scan(&id, &f.Day, &found)
 		if err == nil {
@@ -243,7 +243,7 @@ func (l *Ledger) dossiers(ctx context.Context, from database.Querier, yield func
 	_, err := database.Collect(ctx, from, func(row database.Scanner) (struct{}, error) {
 		var (
 			id    string
-			state []byte
+			state sql.RawBytes
 			x     *dossier.Dossier
 		)
 		err := row.Scan(&id, &state)
@@ -265,7 +265,7 @@ func (l *Ledger) HealthPoints(ctx context.Context, ids []string) (map[string][]b
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {
 		var (
 			id     string
-			points []byte
+			points sql.RawBytes
 		)
 		if err := row.Scan(&id, &points); err != nil {
 			return struct{}{}, err

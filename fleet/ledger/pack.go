@@ -110,7 +110,7 @@ func (p *packer) number(v float64) {
 }
 
 // unpack is the way back, also of what earlier releases have packed: the day as a
-// whole, and its hours where they are wanted.
+// whole, and its hours where they are wanted. It keeps nothing of the payload.
 func unpack(payload []byte, hours bool) (day rollup.Day, err error) {
 	if len(payload) == 0 || payload[0] != packedDay {
 		err = inflate(payload, &day)
@@ -122,6 +122,9 @@ func unpack(payload []byte, hours bool) (day rollup.Day, err error) {
 		return day, u.err()
 	}
 	day.Hours = make([]rollup.Bucket, u.count(2))
+	most := len(day.Hours) * len(day.Total.Stats) // statistics, of 4 numbers for the most part
+	u.stats = make([]rollup.Stat, min(most, len(u.b)/leastStat))
+	u.numbers = make([]float64, min(4*most, len(u.b)/leastNumber))
 	for k := range day.Hours {
 		day.Hours[k] = u.bucket()
 	}
@@ -131,12 +134,16 @@ func unpack(payload []byte, hours bool) (day rollup.Day, err error) {
 	return day, u.err()
 }
 
+// What a packed statistic and a packed number take at least, in bytes.
+const leastStat, leastNumber = 3, 2
+
 // unpacker reads a packed roll-up. After a failure everything is 0.
 type unpacker struct {
-	b      []byte
-	names  []string
-	slab   []float64 // that numbers are put in
-	failed bool
+	b       []byte
+	names   []string
+	stats   []rollup.Stat // room for those that come
+	numbers []float64     // the same
+	failed  bool
 }
 
 func (u *unpacker) err() error {
@@ -167,13 +174,8 @@ func (u *unpacker) uvarint() uint64 {
 }
 
 func (u *unpacker) varint() int64 {
-	v, n := binary.Varint(u.b)
-	if n <= 0 {
-		u.failed, u.b = true, nil
-		return 0
-	}
-	u.b = u.b[n:]
-	return v
+	v := u.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 // count is the length of a list whose elements have so many bytes at least.
@@ -188,7 +190,14 @@ func (u *unpacker) count(least int) int {
 
 func (u *unpacker) bucket() rollup.Bucket {
 	b := rollup.Bucket{Start: u.varint()}
-	b.Stats = make([]rollup.Stat, u.count(3))
+	n := u.count(leastStat)
+	if n == 0 || n > len(u.stats) {
+		u.stats = make([]rollup.Stat, n)
+	}
+	b.Stats, u.stats = u.stats[:n:n], u.stats[n:]
+	if u.names == nil {
+		u.names = make([]string, 0, n)
+	}
 	for k := range b.Stats {
 		s := &b.Stats[k]
 		s.Field = u.field()
@@ -226,11 +235,11 @@ func (u *unpacker) field() string {
 }
 
 func (u *unpacker) number() *float64 {
-	if len(u.slab) == 0 {
-		u.slab = make([]float64, 64)
+	if len(u.numbers) == 0 {
+		u.numbers = make([]float64, 64)
 	}
-	v := &u.slab[0]
-	u.slab = u.slab[1:]
+	v := &u.numbers[0]
+	u.numbers = u.numbers[1:]
 	tag := u.take(1)
 	switch {
 	case tag == nil:
@@ -239,6 +248,7 @@ func (u *unpacker) number() *float64 {
 	default:
 		if raw := u.take(8); raw != nil {
 			*v = math.Float64frombits(binary.LittleEndian.Uint64(raw))
+			u.failed = u.failed || math.IsNaN(*v) || math.IsInf(*v, 0) // none was packed
 		}
 	}
 	return v

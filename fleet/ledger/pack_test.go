@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math"
 	"testing"
 
@@ -77,6 +79,26 @@ func TestRollupsOfEarlierReleasesAreRead(t *testing.T) {
 			t.Errorf("(-packed +unpacked):\n%s", diff)
 		}
 	})
+}
+
+// TestUnpackRefusesWhatIsNoNumber turns the bits of one into those of NaN, as a
+// damaged file may.
+func TestUnpackRefusesWhatIsNoNumber(t *testing.T) {
+	v := math.Pi
+	packed, err := pack(&rollup.Day{Total: rollup.Bucket{Stats: []rollup.Stat{{Field: "soc_pct", Mean: &v}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := func(v float64) []byte { return binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)) }
+	for _, wrong := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		damaged := bytes.Replace(packed, bits(v), bits(wrong), 1)
+		if _, err := unpack(damaged, true); err == nil {
+			t.Errorf("%v: got no error", wrong)
+		}
+	}
+	if _, err := unpack(packed, true); err != nil {
+		t.Error(err)
+	}
 }
 
 func FuzzUnpack(f *testing.F) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -23,7 +24,7 @@ func (l *Ledger) rollups(ctx context.Context, ref devices.Ref, fromDay, toDay in
 	scan := func(row database.Scanner) (RollupDay, error) {
 		var (
 			d       RollupDay
-			payload []byte
+			payload sql.RawBytes
 		)
 		d.Kind, d.Device = ref.Kind, ref.ID
 		if err := row.Scan(&d.DeviceDay.Day, &payload); err != nil {
