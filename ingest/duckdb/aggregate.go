@@ -154,7 +154,9 @@ func (a *aggregation) buckets() []telemetry.Bucket {
 	}
 	slices.SortFunc(out, func(a, b telemetry.Bucket) int { return cmp.Compare(a.Start, b.Start) })
 	for device, s := range a.series {
-		a.finish(device, s)
+		if a.finish(device, s); len(a.series) == 1 {
+			return s.done
+		}
 	}
 	out = slices.Grow(out, a.total)
 	for _, device := range slices.Sorted(maps.Keys(a.series)) {

@@ -234,18 +234,23 @@ func (s *Store) change(ctx context.Context, e *engine, fn func(*version) ([]garb
 	return s.exclusively(ctx, e, func() error { return e.restructure(ctx, fn) })
 }
 
-// sweep removes the files that no version has any more. What it can't remove it
+// sweep removes the files that no version has any more, and forgets them. What it can't remove it
 // keeps for the next time.
 func (s *Store) sweep(e *engine) error {
 	var errs []error
 	var left []garbage
+	gone := make(map[int64]bool)
 	for _, g := range e.versions.sweep() {
+		gone[g.part] = true
 		if err := errors.Join(e.step("unlink"), remove(g.file)); err != nil {
 			errs = append(errs, err)
 			left = append(left, g)
 		}
 	}
 	e.versions.unswept(left)
+	if len(gone) > 0 {
+		e.blocks.drop(gone)
+	}
 	return errors.Join(errs...)
 }
 

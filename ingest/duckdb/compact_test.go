@@ -102,6 +102,7 @@ type everything struct {
 	Latest  []telemetry.Sample
 	Newest  []telemetry.Sample // of a window that cuts days
 	Buckets map[telemetry.Func][]telemetry.Bucket
+	Alone   []string // of single devices, in a window that cuts days
 	Rows    int64
 }
 
@@ -125,6 +126,10 @@ func readEverything(t testing.TB, s *Store) everything {
 		if got.Buckets[fn], err = s.Aggregate(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, device := range []string{"d1", "d2", "d1"} {
+		cut.Devices = []string{device}
+		got.Alone = append(got.Alone, alone(t, s, cut, 7*time.Hour)...)
 	}
 	stats, err := s.Stats(t.Context())
 	if err != nil {

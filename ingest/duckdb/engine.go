@@ -37,6 +37,7 @@ type engine struct {
 	writer    *duckdb.Conn
 	scans     *hotscan.Scans
 	query     *chunks.DB    // reads parts
+	blocks    *blocks       // what it has read
 	readers   chan struct{} // one for each read that may run at once
 	tables    map[devices.Kind]*table
 	log       *slog.Logger
@@ -107,6 +108,7 @@ func openEngine(ctx context.Context, path string, schema *devices.Schema, opts O
 		sealed: filepath.Join(filepath.Dir(path), "sealed"),
 
 		connector: connector,
+		blocks:    newBlocks(opts.CacheBytes),
 		readers:   make(chan struct{}, maxReaders),
 		encoder:   hot.NewEncoder(),
 	}

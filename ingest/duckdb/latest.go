@@ -59,7 +59,7 @@ func (e *engine) latest(ctx context.Context, q telemetry.RangeQuery, fields []*d
 	defer e.versions.release(ver)
 	l := ver.layouts[q.Kind]
 	for some := range slices.Chunk(open, searchedAtOnce) {
-		v := &view{query: e.query, table: t, layout: l, path: e.path}
+		v := e.viewOf(t, l)
 		s := newSearch(v, q, fields, page)
 		for _, i := range some {
 			s.add(names[i])

@@ -172,7 +172,7 @@ func TestLatestReadsPartsOnce(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir, schema)
+	s = openWith(t, dir, schema, Options{CacheBytes: -1})
 	mustAppend(t, s, reading(schema, "a", t0+1, map[string]any{"soc_pct": 3.0}))
 	all := telemetry.RangeQuery{Kind: devices.KindBattery, Window: always}
 	one := all

@@ -106,7 +106,7 @@ func fitting(day [][]*part) [][]*part {
 // once, and replaces them in the manifest.
 func (s *Store) mergeParts(ctx context.Context, e *engine, kind devices.Kind, run []*part) error {
 	t := e.tables[kind]
-	v := &view{query: e.query, table: t, layout: &layout{parts: run}, path: e.path}
+	v := e.viewOf(t, &layout{parts: run})
 	merged, err := e.tiles(ctx, v, e.versions.current().layouts[kind], run)
 	if err != nil {
 		return fmt.Errorf("merge %d parts: %w", len(run), err)
@@ -219,7 +219,7 @@ func (e *engine) replaceParts(ctx context.Context, next *version, kind devices.K
 func (e *engine) files(parts []*part) []garbage {
 	out := make([]garbage, len(parts))
 	for i, p := range parts {
-		out[i] = garbage{file: e.path(p)}
+		out[i] = garbage{e.path(p), p.id}
 	}
 	return out
 }

@@ -97,26 +97,33 @@ func TestPagesAreSeamless(t *testing.T) {
 		"one device":   {Devices: []string{"d1"}},
 		"some devices": {Devices: []string{"d6", "d1", "d3", "d1", "nobody"}, Fields: []string{"state", "soc_pct"}},
 	}
-	for name, q := range queries {
+	read := func(q telemetry.RangeQuery, page int64) []string {
 		q.Kind, q.Window = devices.KindBattery, telemetry.Window{From: t0, To: t0 + 500}
-		read := func(page int64) (got []string) {
-			s.page = page
-			err := s.Range(t.Context(), q, func(r telemetry.Reading) error {
-				got = append(got, fmt.Sprint(r.Device, r.TS, valuesOf(r)))
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return got
-		}
-		want := read(pageRows)
+		s.page = page
+		return ranged(t, s, q)
+	}
+	wants := make(map[string][]string)
+	for name, q := range queries {
+		want := read(q, pageRows)
 		if len(want) == 0 {
 			t.Fatalf("%s: got no readings", name)
 		}
+		wants[name] = want
 		for page := int64(1); page < 50; page++ {
-			if d := cmp.Diff(want, read(page)); d != "" {
+			if d := cmp.Diff(want, read(q, page)); d != "" {
 				t.Fatalf("%s in pages of %d (-want +got):\n%s", name, page, d)
+			}
+		}
+	}
+	mustCompact(t, s)
+	for name, q := range queries {
+		for _, page := range []int64{1, 2, 3, 7, 31, pageRows} {
+			caches := cachesOf()
+			for i, cache := range append(caches, caches[1]) {
+				s.remembers(cache)
+				if d := cmp.Diff(wants[name], read(q, page)); d != "" {
+					t.Fatalf("%s, sealed, in pages of %d, cache %d (-want +got):\n%s", name, page, i, d)
+				}
 			}
 		}
 	}

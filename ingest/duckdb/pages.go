@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/ingest/duckdb/chunks"
 )
 
@@ -17,6 +18,11 @@ type page struct {
 	in      filter
 	columns []int    // its column 2+i is this one of those asked for
 	devices []string // ascending: of others it may have rows, which are not wanted; nil: all are
+
+	// parts are those that it reads, where it has all their rows of one device,
+	// to be remembered, also those outside the window that is asked for.
+	parts  []*part
+	window telemetry.Window
 
 	// limit is how many rows it has at most, where what it selects may be many
 	// more than expected: there may be a page after it then. 0: as many as
@@ -50,6 +56,7 @@ type pageStream struct {
 	pages  []page // that are not read yet
 	ahead  int    // so many pages are read while the one before them is used
 	coming []chan fetched
+	filled *filling // of a page that has parts
 
 	page    page
 	result  *chunks.Result
@@ -158,11 +165,18 @@ func (s *pageStream) next() error {
 				continue
 			}
 		}
+		last := s.row
+		if s.page.parts != nil {
+			from, to := inside(s.ts[first:last], s.page.window)
+			if first, last = first+from, first+to; first == last {
+				continue
+			}
+		}
 		if !s.some || s.run.device != string(device) {
 			s.run.device = string(device)
 		}
 		s.some = true
-		s.run.ts = s.ts[first:s.row]
+		s.run.ts = s.ts[first:last]
 		for i := range s.values {
 			v := s.values[i]
 			v.base, v.seen = first, s.run.values[i].seen
@@ -196,7 +210,7 @@ func (s *pageStream) length(first int, device []byte) int {
 
 // nextChunk goes on in the result, and to the next page at its end.
 func (s *pageStream) nextChunk() (bool, error) {
-	for {
+	for goesOn := false; ; {
 		if s.result != nil {
 			if s.chunk = s.result.Next(); s.chunk != nil {
 				s.take()
@@ -204,8 +218,10 @@ func (s *pageStream) nextChunk() (bool, error) {
 			}
 			s.result.Close()
 			s.result = nil
-			if s.page.limit > 0 && s.rows == s.page.limit { // there may be more before the pages that are coming
+			if goesOn = s.page.limit > 0 && s.rows == s.page.limit; goesOn { // there may be more before the pages that are coming
 				s.coming = slices.Insert(s.coming, 0, s.begin(s.page.after(s.device, s.time)))
+			} else if s.page.parts != nil {
+				s.filled.end()
 			}
 		}
 		s.fetch(1)
@@ -218,6 +234,9 @@ func (s *pageStream) nextChunk() (bool, error) {
 			return false, got.err
 		}
 		s.page, s.result, s.rows = got.page, got.result, 0
+		if s.page.parts != nil && !goesOn {
+			s.filled.begin(s.page.parts)
+		}
 		s.fetch(s.ahead)
 	}
 }
@@ -238,6 +257,9 @@ func (s *pageStream) take() {
 			v.nums = s.chunk.Float64s(2 + i)
 		}
 		s.values[at] = v
+	}
+	if s.page.parts != nil {
+		s.filled.add(s.ts, s.page.columns, s.values)
 	}
 }
 

@@ -24,6 +24,7 @@ type plan struct {
 	units   []unit
 	size    int64 // of a page, in rows, where there are few of them
 	spread  int64 // how many devices there are from the first asked for to the last
+	room    int64 // bytes that may be remembered of what is read yet
 }
 
 // Up to so many devices are read one after another: of each, a query goes
@@ -38,7 +39,7 @@ const (
 // plan cuts q into units. In order, each unit has all that is asked of some
 // devices; else it has some days of all of them.
 func (v *view) plan(q telemetry.RangeQuery, columns []column, size int64, inOrder bool) *plan {
-	p := &plan{view: v, columns: columns, size: min(size, pageBytes/int64(8*(2+len(columns))))}
+	p := &plan{view: v, columns: columns, size: min(size, pageBytes/int64(8*(2+len(columns)))), room: v.blocks.limit / oneRead}
 	asked := slices.Compact(slices.Sorted(slices.Values(q.Devices)))
 	if len(asked) > fewAlone {
 		p.spread = v.table.between(asked[0], asked[len(asked)-1])
@@ -133,13 +134,13 @@ func (p *plan) begin(ctx context.Context, u unit) *merged {
 		}
 		m.streams = append(m.streams, newHotStream(p.columns, snaps))
 	}
-	lists := p.pages(u)
-	ahead := 0
-	if len(lists) <= 2 {
-		ahead = readAhead
+	if u.single {
+		m.streams = append(m.streams, p.alone(ctx, u)...)
+		return m
 	}
+	lists := p.pages(u)
 	for _, pages := range slices.Backward(lists) {
-		m.streams = append(m.streams, newPageStream(ctx, p.view.query, p.columns, pages, ahead))
+		m.streams = append(m.streams, newPageStream(ctx, p.view.query, p.columns, pages, ahead(len(lists))))
 	}
 	return m
 }
@@ -148,6 +149,14 @@ func (p *plan) begin(ctx context.Context, u unit) *merged {
 // one thread.
 const readAhead = 2
 
+// ahead is how many pages of each of some lists are.
+func ahead(lists int) int {
+	if lists <= 2 {
+		return readAhead
+	}
+	return 0
+}
+
 // leastPage is how many rows are read at once however many days are open.
 const leastPage = 1024
 
@@ -155,9 +164,6 @@ const leastPage = 1024
 // one identity the later has it right.
 func (p *plan) pages(u unit) [][]page {
 	sets := p.sets(u)
-	if u.single {
-		return p.together(u, sets)
-	}
 	// Of each list there is a page in memory.
 	size := min(p.size, max(leastPage, 2*p.size/int64(max(1, len(sets)))))
 	lists := make([][]page, len(sets))
@@ -173,48 +179,87 @@ func (p *plan) pages(u unit) [][]page {
 // first.
 func (p *plan) sets(u unit) [][]*part {
 	return sets(slices.DeleteFunc(p.view.within(u.window), func(one *part) bool {
-		return !slices.ContainsFunc(p.columns, func(c column) bool { return one.fields[c.name] }) ||
-			u.devices != nil && len(one.among(u.devices)) == 0
+		return u.devices != nil && len(one.among(u.devices)) == 0 ||
+			!slices.ContainsFunc(p.columns, func(c column) bool { return one.fields[c.name] })
 	}))
 }
 
-// together are the pages of one device. Neighbouring days go into one query.
-func (p *plan) together(u unit, sets [][]*part) [][]page {
-	var lists [][]page
-	perDay := p.view.perDevice(u.window)
-	files := int(max(1, p.size/max(1, 2*perDay)))
-	if len(sets) >= 2*readAhead {
-		files = min(files, (len(sets)+readAhead-1)/readAhead)
-	}
-	var open []*pending // by age within the day
-	age := 0
+// generation is sets of which each is the only one of its age in its day, as
+// parts that one device may be in.
+type generation struct {
+	known []*block // what is remembered
+	parts []*part  // what is to be read
+}
+
+// alone are the streams of one device in parts, the newer sets first.
+func (p *plan) alone(ctx context.Context, u unit) (streams []stream) {
+	sets := p.sets(u)
+	var generations []generation
+	unread, age := 0, 0
 	for i, set := range sets {
 		if age++; i == 0 || sets[i-1][0].day != set[0].day {
 			age = 0
 		}
-		if age == len(open) {
-			open, lists = append(open, &pending{}), append(lists, nil)
+		if age == len(generations) {
+			generations = append(generations, generation{})
 		}
+		g := &generations[age]
 		for _, one := range set {
-			if o := open[age]; len(o.parts) > 0 && (len(o.parts) >= files || present(one, p.columns) != present(o.parts[0], p.columns)) {
-				lists[age] = append(lists[age], p.page(u, o.parts, p.size))
-				o.parts = nil
+			if b := p.view.blocks.of(one, u.devices[0], p.columns); b != nil {
+				g.known = append(g.known, b)
+			} else {
+				g.parts = append(g.parts, one)
+				unread++
 			}
-			open[age].parts = append(open[age].parts, one)
 		}
 	}
-	for age, o := range open {
-		lists[age] = append(lists[age], p.page(u, o.parts, p.size))
+	files, remember := 0, false
+	if unread > 0 {
+		files, remember = p.reads(u, unread, int64(len(sets)))
 	}
-	return lists
+	for _, g := range slices.Backward(generations) {
+		if len(g.known) > 0 {
+			streams = append(streams, newBlockStream(u.devices[0], u.window, p.columns, g.known))
+		}
+		if len(g.parts) > 0 {
+			s := newPageStream(ctx, p.view.query, p.columns, p.together(u, g.parts, files, remember), ahead(len(generations)))
+			s.filled = &filling{into: p.view.blocks, device: u.devices[0], asked: p.columns, room: &p.room}
+			streams = append(streams, s)
+		}
+	}
+	return streams
 }
 
-// pending are parts for the next page.
-type pending struct{ parts []*part }
+// reads tells how one device is read from so many parts, of so many sets that it
+// is in: how many of them in one query, and whether they are to be remembered,
+// which needs all rows of the device. It does not where these are more than a
+// row group, which is read whole anyway, or than there is room for.
+func (p *plan) reads(u unit, parts int, sets int64) (files int, remember bool) {
+	perPart := max(1, p.view.perDevice(u.window)/sets)
+	files = int(max(1, p.size/(2*perPart)))
+	if parts >= 2*readAhead {
+		files = min(files, (parts+readAhead-1)/readAhead)
+	}
+	return files, perPart <= partRows && perPart*int64(parts*8*(1+len(p.columns))) <= p.room
+}
+
+// together are the pages of one device in parts of ascending days, each of up to
+// so many of them.
+func (p *plan) together(u unit, parts []*part, files int, remember bool) (pages []page) {
+	for len(parts) > 0 {
+		n := 1
+		for n < min(files, len(parts)) && parts[n].day != parts[n-1].day && present(parts[n], p.columns) == present(parts[0], p.columns) {
+			n++
+		}
+		pages = append(pages, p.page(u, parts[:n], p.size, remember))
+		parts = parts[n:]
+	}
+	return pages
+}
 
 // cut cuts a part into pages of about so many rows.
 func (p *plan) cut(u unit, one *part, size int64) []page {
-	whole := p.page(u, []*part{one}, 0)
+	whole := p.page(u, []*part{one}, 0, false)
 	if one.rows <= size+size/2 {
 		return []page{whole}
 	}
@@ -235,9 +280,12 @@ func (p *plan) cut(u unit, one *part, size int64) []page {
 }
 
 // page selects what a unit asks of parts that have the same of the columns, with
-// a limit, unless it is 0.
-func (p *plan) page(u unit, parts []*part, limit int64) page {
-	out := page{limit: int(limit)}
+// a limit, unless it is 0. To be remembered, the rows outside the window as well.
+func (p *plan) page(u unit, parts []*part, limit int64, remember bool) page {
+	out := page{limit: int(limit), window: u.window}
+	if remember {
+		out.parts = parts
+	}
 	var b strings.Builder
 	b.WriteString("SELECT device, ts_ms")
 	for i, c := range p.columns {
@@ -254,7 +302,7 @@ func (p *plan) page(u unit, parts []*part, limit int64) page {
 	}
 	b.WriteString(" FROM read_parquet([" + strings.Join(paths, ", ") + "])")
 	out.from = b.String()
-	if !inside {
+	if !inside && !remember {
 		out.in.and(fmt.Sprintf("ts_ms >= %d AND ts_ms < %d", u.window.From, u.window.To))
 	}
 	if u.devices == nil {

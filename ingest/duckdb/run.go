@@ -23,9 +23,10 @@ type values struct {
 	stride int       // from one row to the next
 	valid  chunks.Valid
 	texts  []chunks.Text
+	words  *words   // of a block
 	hot    *hot.Run // of which it is the column at
 	at     int
-	base   int // the row of a chunk at which the run begins
+	base   int // the row of a chunk or block at which the run begins
 	seen   *string
 }
 
@@ -42,6 +43,9 @@ func (v *values) num(row int) (float64, bool) {
 func (v *values) text(row int) (string, bool) {
 	if v.hot != nil {
 		return v.hot.Text(v.at, v.base+row)
+	}
+	if v.words != nil {
+		return v.words.at(v.base + row)
 	}
 	if len(v.texts) == 0 || !v.valid.At(v.base+row) {
 		return "", false
@@ -140,6 +144,65 @@ func (s *hotStream) advance(n int) error {
 }
 
 func (s *hotStream) close() {}
+
+// blockStream goes through blocks of one device.
+type blockStream struct {
+	blocks  []*block // that are not gone through yet, ascending by time
+	columns []column
+	window  telemetry.Window
+	run     run
+	some    bool
+}
+
+func newBlockStream(device string, w telemetry.Window, columns []column, blocks []*block) *blockStream {
+	return &blockStream{blocks: blocks, columns: columns, window: w, run: run{device: device, values: make([]values, len(columns))}}
+}
+
+func (s *blockStream) open() error {
+	s.next()
+	return nil
+}
+
+func (s *blockStream) next() {
+	for s.some = false; len(s.blocks) > 0 && !s.some; s.blocks = s.blocks[1:] {
+		b := s.blocks[0]
+		from, to := inside(b.ts, s.window)
+		s.some = from < to
+		s.run.ts = b.ts[from:to]
+		for i, column := range s.columns {
+			v := values{stride: 1, base: from}
+			if c := b.column(column.name); c != nil {
+				v.nums, v.words = c.nums, c.words
+			}
+			s.run.values[i] = v
+		}
+	}
+}
+
+func (s *blockStream) head() *run {
+	if !s.some {
+		return nil
+	}
+	return &s.run
+}
+
+func (s *blockStream) advance(n int) error {
+	if n < len(s.run.ts) {
+		s.run.skip(n)
+		return nil
+	}
+	s.next()
+	return nil
+}
+
+func (s *blockStream) close() {}
+
+// inside are the first of the times in w and the one behind the last of them.
+func inside(ts []int64, w telemetry.Window) (from, to int) {
+	from, _ = slices.BinarySearch(ts, w.From)
+	to, _ = slices.BinarySearch(ts, w.To)
+	return from, to
+}
 
 // merged goes through several streams as one. Where more than one has an
 // identity, the first of them has it right.

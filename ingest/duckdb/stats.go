@@ -19,12 +19,23 @@ type Stats struct {
 	Segments    int // in memory, the active ones included
 	Parts       int // sealed files
 
+	Cache      Cache
 	Compaction Compaction
 }
 
 // Size is how much of a store is hot or sealed. An overridden row counts until
 // it is merged away.
 type Size struct{ Rows, Bytes int64 }
+
+// Cache is what is remembered of parts, of devices that are read one by one.
+type Cache struct {
+	Bytes  int64 // of memory
+	Blocks int   // of one part and device each
+
+	// How many blocks were there when they were asked for, and how many were
+	// not, since the database was opened.
+	Hits, Misses int64
+}
 
 // Compaction counts what was done since the store was opened.
 type Compaction struct {
@@ -104,6 +115,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		for kind, l := range e.versions.current().layouts {
 			st.Rows[kind] = st.add(l)
 		}
+		st.Cache = e.blocks.read()
 		st.Hot.Bytes, err = e.wal.Size()
 		return err
 	})

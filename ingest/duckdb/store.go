@@ -27,6 +27,11 @@ type Options struct {
 	Logger      *slog.Logger // default: discard
 	MemoryLimit string       // what DuckDB may hold in memory, a number with its unit; default "1GB". Reads have half of it
 
+	// CacheBytes is how much is remembered, beside that, of what was read of
+	// single devices from sealed files, so that the same days need not be read
+	// again; default 32 MiB, below 0: nothing.
+	CacheBytes int64
+
 	// Retention is for how long readings are kept; 0: forever. UTC days that
 	// end before it are removed whole. A reading that is older when it is
 	// appended is stored all the same, and gone with the next compaction.
@@ -51,6 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryLimit == "" {
 		o.MemoryLimit = "1GB"
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 32 << 20
 	}
 	if o.SegmentRows <= 0 {
 		o.SegmentRows = 500_000

@@ -67,6 +67,7 @@ func TestTiles(t *testing.T) {
 		"three":      {Devices: []string{"d11", "nobody", "d00"}, Fields: []string{"state"}},
 		"many":       {Devices: append([]string{"d05", "x"}, listed...)},
 	}
+	caches := cachesOf()
 	check := func(when string) {
 		t.Helper()
 		for name, q := range queries {
@@ -76,11 +77,15 @@ func TestTiles(t *testing.T) {
 				want := ranged(t, plain, q)
 				for _, page := range []int64{5, 40, pageRows} {
 					s.page = page
-					if d := cmp.Diff(want, ranged(t, s, q)); d != "" {
-						t.Errorf("%s: %s in pages of %d (-want +got):\n%s", when, name, page, d)
+					for _, cache := range caches {
+						s.remembers(cache)
+						if d := cmp.Diff(want, ranged(t, s, q)); d != "" {
+							t.Errorf("%s: %s in pages of %d, with a cache of %d bytes (-want +got):\n%s", when, name, page, cache.limit, d)
+						}
 					}
 				}
 				s.page = 13
+				s.remembers(caches[1])
 				for _, every := range []time.Duration{time.Hour, 35 * time.Hour} {
 					agg := telemetry.AggregateQuery{RangeQuery: q, Func: telemetry.Last, Every: every}
 					agg.Fields = []string{"soc_pct"}
@@ -183,9 +188,40 @@ func TestUnevenDevices(t *testing.T) {
 	mustCompact(t, s)
 	s.page = 100
 	for _, asked := range [][]string{{"m"}, {"m", "other 1", "other 2", "other 3", "other 4"}} {
-		got := ranged(t, s, telemetry.RangeQuery{Kind: devices.KindBattery, Devices: asked, Window: always})
-		if want := 3*rows + 3*(len(asked)-1); len(got) != want || !slices.IsSorted(got) {
-			t.Errorf("%v: got %d readings, in order: %v, want %d", asked, len(got), slices.IsSorted(got), want)
+		caches := cachesOf()
+		for _, cache := range []*blocks{caches[1], caches[1], caches[2]} {
+			s.remembers(cache)
+			got := ranged(t, s, telemetry.RangeQuery{Kind: devices.KindBattery, Devices: asked, Window: always})
+			if want := 3*rows + 3*(len(asked)-1); len(got) != want || !slices.IsSorted(got) {
+				t.Errorf("%v, with a cache of %d bytes: got %d readings, in order: %v, want %d", asked, cache.limit, len(got), slices.IsSorted(got), want)
+			}
+		}
+	}
+}
+
+// TestManyDaysInFewQueries reads a device whose days are all together more than
+// a page.
+func TestManyDaysInFewQueries(t *testing.T) {
+	schema := standard(t)
+	s := openWith(t, t.TempDir(), schema, Options{})
+	const days, rows = 24, 50
+	var batch []telemetry.Reading
+	for i := range int64(days * rows) {
+		batch = append(batch, reading(schema, "a", t0+i/rows*telemetry.Day+i%rows, map[string]any{"soc_pct": 1.0}))
+	}
+	mustAppend(t, s, batch...)
+	mustCompact(t, s)
+	q := telemetry.RangeQuery{Kind: devices.KindBattery, Devices: []string{"a"}, Window: always}
+	for page, want := range map[int64]int{pageRows: days / 2, days * rows: days / 2, 5 * rows: 2, 1: 1} {
+		err := s.engine.view(t.Context(), q, func(v *view) error {
+			p := v.plan(q, v.table.all, page, true)
+			if got, _ := p.reads(p.units[0], days, days); got != want {
+				t.Errorf("pages of %d rows: got %d days of %d rows in a query, want %d", page, got, rows, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }

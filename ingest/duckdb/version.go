@@ -30,7 +30,10 @@ type version struct {
 func (v *version) clone() *version { return &version{layouts: maps.Clone(v.layouts)} }
 
 // garbage is a file that no version has any more.
-type garbage struct{ file string }
+type garbage struct {
+	file string
+	part int64 // its id
+}
 
 // versions hands out the current version and keeps what older ones need for as
 // long as a read uses them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
@@ -14,6 +15,7 @@ import (
 // view is what some devices of one kind have in a window, at one instant.
 type view struct {
 	query  *chunks.DB
+	blocks *blocks
 	table  *table
 	layout *layout
 	path   func(*part) string
@@ -28,7 +30,7 @@ func (e *engine) view(ctx context.Context, q telemetry.RangeQuery, fn func(*view
 	return e.admitted(ctx, func() error {
 		ver := e.versions.acquire()
 		defer e.versions.release(ver)
-		v := &view{query: e.query, table: e.tables[q.Kind], layout: ver.layouts[q.Kind], path: e.path}
+		v := e.viewOf(e.tables[q.Kind], ver.layouts[q.Kind])
 		for _, s := range slices.Backward(v.layout.segments) {
 			if snap := s.table.Snapshot(q.Devices, q.Window); snap.Rows() > 0 {
 				v.hot = append(v.hot, snap)
@@ -36,6 +38,11 @@ func (e *engine) view(ctx context.Context, q telemetry.RangeQuery, fn func(*view
 		}
 		return fn(v)
 	})
+}
+
+// viewOf is a view of parts.
+func (e *engine) viewOf(t *table, l *layout) *view {
+	return &view{query: e.query, blocks: e.blocks, table: t, layout: l, path: e.path}
 }
 
 // admitted calls fn when it is its turn to read parts.
@@ -51,8 +58,11 @@ func (e *engine) admitted(ctx context.Context, fn func() error) error {
 
 // within are the parts that have readings in w.
 func (v *view) within(w telemetry.Window) []*part {
+	parts := v.layout.parts
+	from := sort.Search(len(parts), func(i int) bool { return startOf(parts[i].day+1) > w.From })
+	to := sort.Search(len(parts), func(i int) bool { return startOf(parts[i].day) >= w.To })
 	var out []*part
-	for _, p := range v.layout.parts {
+	for _, p := range parts[min(from, to):to] {
 		if p.first < w.To && p.last >= w.From {
 			out = append(out, p)
 		}
