@@ -57,6 +57,9 @@ func storeMetricsOf() []storeMetric {
 		metric("fleetwatt_store_expired_total", "Files removed because of retention.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Expired) }),
 		metric("fleetwatt_store_compactions_failed_total", "Compactions that did not finish and are repeated.", counter, func(s duckdb.Stats) float64 { return float64(s.Compaction.Failed) }),
 		metric("fleetwatt_store_compaction_seconds_total", "Time spent on compaction.", counter, func(s duckdb.Stats) float64 { return s.Compaction.Seconds }),
+		metric("fleetwatt_store_cache_bytes", "Size of what is remembered of reads of single devices.", gauge, func(s duckdb.Stats) float64 { return float64(s.Cache.Bytes) }),
+		metric("fleetwatt_store_cache_hits_total", "Days of single devices that were remembered.", counter, func(s duckdb.Stats) float64 { return float64(s.Cache.Hits) }),
+		metric("fleetwatt_store_cache_misses_total", "Days of single devices that had to be read.", counter, func(s duckdb.Stats) float64 { return float64(s.Cache.Misses) }),
 	}
 }
 
