@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,13 +21,9 @@ func (r *rows) add(ts int64, values []telemetry.Value) error {
 		r.json = append(r.json, ',')
 	}
 	r.n++
-	r.json = append(r.json, `{"ts":"`...)
-	r.json = append(r.json, Time(ts).String()...)
-	r.json = append(r.json, '"')
+	r.json = Time(ts).append(append(r.json, `{"ts":`...))
 	for _, v := range values {
-		r.json = append(r.json, ',')
-		r.json = strconv.AppendQuote(r.json, v.Field.Name) // a name is [a-z0-9_]
-		r.json = append(r.json, ':')
+		r.json = append(append(append(r.json, `,"`...), v.Field.Name...), `":`...) // a name is [a-z0-9_]
 		if v.Field.Numeric() {
 			r.json = appendNumber(r.json, v.Num)
 			continue

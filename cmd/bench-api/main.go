@@ -49,7 +49,7 @@ func command() error {
 	flag.IntVar(&s.Followed, "followed", 300, "batteries with a past and readings")
 	flag.IntVar(&s.Days, "days", 45, "days of that past")
 	flag.IntVar(&s.Clients, "clients", 200, "HTTP clients")
-	flag.IntVar(&s.Rate, "rate", 3000, "requests a second of all clients in the paced phase")
+	flag.IntVar(&s.Rate, "rate", 3200, "requests a second of all clients in the paced phase")
 	flag.IntVar(&s.Messages, "messages", 2000, "MQTT messages a second; 0: none")
 	flag.DurationVar(&s.Duration, "duration", 20*time.Second, "time of each phase")
 	flag.DurationVar(&s.Each, "each", 0, "time in which each kind of read is asked alone before, for what it costs; 0: not")
