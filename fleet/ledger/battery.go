@@ -45,10 +45,10 @@ func (results BatteryResults) write(ctx context.Context, tx *sql.Tx) error {
 }
 
 // joined puts the results of batteries together, so that they are saved by one
-// set of statements.
+// set of statements, and tells of swaps once.
 func joined(parts []Part) []Part {
 	var results BatteryResults
-	today := BatteriesToday{}
+	today, swaps := BatteriesToday{}, false
 	others := make([]Part, 0, len(parts))
 	for _, p := range parts {
 		switch p := p.(type) {
@@ -56,9 +56,14 @@ func joined(parts []Part) []Part {
 			results = append(results, p...)
 		case BatteriesToday:
 			maps.Copy(today, p)
+		case StationSwaps:
+			swaps, others = true, append(others, p)
 		default:
 			others = append(others, p)
 		}
+	}
+	if swaps {
+		others = append(others, swapsChanged{})
 	}
 	if len(results) > 0 {
 		others = append(others, results)

@@ -22,8 +22,8 @@ type Revisions struct {
 // Revisions returns the present ones. Each grows with every change that it
 // counts, of whichever process.
 func (l *Ledger) Revisions(ctx context.Context) (r Revisions, err error) {
-	err = l.db.Read.QueryRowContext(ctx, `SELECT b.value, d.value, s.value FROM battery_revisions AS b, counters AS d, counters AS s
-		WHERE d.name = 'dirty' AND s.name = 'swaps'`).Scan(&r.Batteries, &r.Days, &r.Swaps)
+	err = l.db.Read.QueryRowContext(ctx, `SELECT b.value, d.value, s.value FROM battery_revisions AS b, counters AS d, swap_revisions AS s
+		WHERE d.name = 'dirty'`).Scan(&r.Batteries, &r.Days, &r.Swaps)
 	if err != nil {
 		return r, fmt.Errorf("read revisions: %w", err)
 	}

@@ -18,9 +18,6 @@ type StationSwaps struct {
 }
 
 func (s StationSwaps) write(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE counters SET value = value + 1 WHERE name = 'swaps'`); err != nil {
-		return err
-	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM battery_swaps WHERE station = $1 AND day = $2`, s.Station, s.Day); err != nil {
 		return err
 	}
@@ -32,6 +29,14 @@ func (s StationSwaps) write(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
+}
+
+// swapsChanged tells that there are swaps in a commit. It is a Part.
+type swapsChanged struct{}
+
+func (swapsChanged) write(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE swap_revisions SET value = value + 1`)
+	return err
 }
 
 // BatterySwaps returns the swaps of a battery on the days in [fromDay, toDay), at

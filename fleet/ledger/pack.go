@@ -191,7 +191,7 @@ func (u *unpacker) count(least int) int {
 func (u *unpacker) bucket() rollup.Bucket {
 	b := rollup.Bucket{Start: u.varint()}
 	n := u.count(leastStat)
-	if n == 0 || n > len(u.stats) {
+	if n > len(u.stats) || u.stats == nil {
 		u.stats = make([]rollup.Stat, n)
 	}
 	b.Stats, u.stats = u.stats[:n:n], u.stats[n:]

@@ -1,8 +1,12 @@
--- +goose Up
+-- Which commit of swaps of batteries was the last, for who remembers what rests on
+-- them. Not one of counters: under SERIALIZABLE a writer of swaps and one that marks
+-- days would be in each other's way there.
 
--- How often swaps of batteries have been written: who remembers what rests on them
--- asks for it.
-INSERT INTO counters (name, value) VALUES ('swaps', 0);
+-- +goose Up
+CREATE TABLE swap_revisions (
+    value BIGINT NOT NULL -- of the last commit
+);
+INSERT INTO swap_revisions (value) VALUES (1);
 
 -- +goose Down
-DELETE FROM counters WHERE name = 'swaps';
+DROP TABLE swap_revisions;
