@@ -129,7 +129,7 @@ func New(opts Options) (*API, error) {
 	}
 	opts.setDefaults()
 	seen := opts.scope()
-	a := &API{opts: opts, fleet: seen, delivery: newDelivery(opts.AdminKey)}
+	a := &API{opts: opts, fleet: seen}
 	a.base, a.cancel = context.WithCancel(context.Background())
 	a.app = fiber.New(fiber.Config{
 		AppName:               "fleetwatt",

@@ -6,7 +6,8 @@ import (
 )
 
 // BatteryStanding is where a battery stands, in plain numbers that a fleet is
-// sorted and narrowed by, to seven significant digits. What is not known is null.
+// sorted and narrowed by, to seven significant digits, or a thousandth of a
+// watt-hour. What is not known is null.
 type BatteryStanding struct {
 	AsOf         Time   `json:"as_of" doc:"end of the newest day with data that counts"`
 	AssessedAt   *Time  `json:"assessed_at" nullable:"true" doc:"end of the day up to which the measures of health count"`
