@@ -32,6 +32,8 @@ type filled struct {
 	Fleet   string    // a key that sees all
 	Owners  []string  // a key for each owner
 	Fitting string    // for which settings it was made
+
+	phase uint64 // another for each phase, so that it asks for others
 }
 
 func batteryID(k int) string { return fmt.Sprintf("battery-%06d", k) }

@@ -51,7 +51,7 @@ func command() error {
 	flag.IntVar(&s.Clients, "clients", 200, "HTTP clients")
 	flag.IntVar(&s.Rate, "rate", 3200, "requests a second of all clients in the paced phase")
 	flag.IntVar(&s.Messages, "messages", 2000, "MQTT messages a second; 0: none")
-	flag.DurationVar(&s.Duration, "duration", 20*time.Second, "time of each phase")
+	flag.DurationVar(&s.Duration, "duration", 20*time.Second, "time of each phase; of the first a quarter")
 	flag.DurationVar(&s.Each, "each", 0, "time in which each kind of read is asked alone before, for what it costs; 0: not")
 	flag.StringVar(&s.Dir, "dir", "", "directory to fill and keep, or one that a run with the same fleet has kept; empty: a temporary one")
 	flag.Parse()

@@ -28,6 +28,7 @@ type phase struct {
 	rate     int // requests a second of all clients; 0: as many as they can
 	duration time.Duration
 	mix      []read
+	rename   time.Duration // a battery is renamed each; 0: nothing changes
 }
 
 // result is what a phase came to.
@@ -59,12 +60,19 @@ func measure(ctx context.Context, s settings, f filled, p *server) error {
 	defer mqtt.close()
 	describe(os.Stdout, s)
 	var errs []error
-	// All clients begin at once, with a server that has just been started and has
-	// answered none of them before: that is told by itself.
-	for _, ph := range []phase{
-		{"first seconds, paced", s.Rate, s.Duration / 4, mix()}, {"paced", s.Rate, s.Duration, mix()}, {"full speed", 0, s.Duration, mix()},
+	// All clients begin at once, with a server that has just been started: that is
+	// told by itself. After it, most of what the server remembers has been asked for,
+	// until something changes.
+	for i, ph := range []phase{
+		{"first seconds, paced", s.Rate, s.Duration / 4, mix(), 0},
+		{"paced", s.Rate, s.Duration, mix(), 0},
+		{"paced, a battery renamed every 5 s", s.Rate, s.Duration, mix(), 5 * time.Second},
+		{"full speed", 0, s.Duration, mix(), 0},
 	} {
+		f.phase = uint64(i)
+		stop := renaming(ctx, p, f, ph.rename)
 		r, err := drive(ctx, s, f, p, mqtt, ph)
+		err = errors.Join(err, stop())
 		if err != nil {
 			errs = append(errs, err)
 			break
@@ -80,7 +88,7 @@ func measureEach(ctx context.Context, s settings, f filled, p *server) error {
 	s.Clients = min(s.Clients, 4)
 	fmt.Println("\neach read alone, by", s.Clients, "clients, without ingest")
 	for _, kind := range mix() {
-		r, err := drive(ctx, s, f, p, &publishers{}, phase{kind.name, 0, s.Each, []read{kind}})
+		r, err := drive(ctx, s, f, p, &publishers{}, phase{kind.name, 0, s.Each, []read{kind}, 0})
 		if err != nil || r.first != nil {
 			return errors.Join(err, r.first)
 		}
@@ -117,7 +125,7 @@ func warm(p *server, s settings, f filled) error {
 // newAsker is client i: every second has the key that sees all, the others have
 // owners' keys.
 func newAsker(s settings, f filled, i int) *asker {
-	a := &asker{rng: rand.New(rand.NewPCG(uint64(i), 7)), s: s, made: f.Made, key: f.Fleet, owner: -1}
+	a := &asker{rng: rand.New(rand.NewPCG(uint64(i), f.phase)), s: s, made: f.Made, key: f.Fleet, owner: -1}
 	if i%2 == 1 {
 		a.owner = i / 2 % owners
 		a.key = f.Owners[a.owner]
