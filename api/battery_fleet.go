@@ -126,10 +126,7 @@ func (a *API) fleetHealth(ctx context.Context, in *fleetHealthInput) (*itemOutpu
 		return nil, err
 	}
 	if day == math.MaxInt64 && part.some {
-		view := recall(part.snapshot, fmt.Sprintf("health %s %q", question(part.filter), in.Chemistry), func() (FleetHealth, int) {
-			return viewFleetHealth(membersOf(part.batteries(), in.Chemistry), false), 0
-		})
-		return &itemOutput[FleetHealth]{Body: view}, nil
+		return &itemOutput[FleetHealth]{Body: healthOf(part, in.Chemistry)}, nil
 	}
 	of := membersOf(part.batteries(), in.Chemistry)
 	if day != math.MaxInt64 {
@@ -138,6 +135,14 @@ func (a *API) fleetHealth(ctx context.Context, in *fleetHealthInput) (*itemOutpu
 		}
 	}
 	return &itemOutput[FleetHealth]{Body: viewFleetHealth(of, day != math.MaxInt64)}, nil
+}
+
+// healthOf is the health of a part of the fleet as it is now.
+func healthOf(part fleetPart, chemistry string) FleetHealth {
+	same := unmoved[FleetHealth](keeps(part.filter))
+	return recall(part.snapshot, fmt.Sprintf("health %s %q", question(part.filter), chemistry), same, func() (FleetHealth, int) {
+		return viewFleetHealth(membersOf(part.batteries(), chemistry), false), 0
+	})
 }
 
 // rewind puts the members where they stood at the end of the day, as far as

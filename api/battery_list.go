@@ -54,14 +54,20 @@ func (a *API) listBatteries(ctx context.Context, in *batteriesInput, s *selectio
 	if err != nil || !part.some {
 		return doc, each[Battery](nil), 0, err
 	}
-	all := part.batteries()
-	if !s.byID() {
-		all = recall(part.snapshot, "list "+question(part.filter)+" "+s.key(), func() ([]*known, int) {
-			chosen := chooseBatteries(s, part.batteries())
-			return chosen, len(chosen)
-		})
-	}
+	all := batteriesBy(part, s)
 	return doc, part.views(cut(s.query, all), part.whole), len(all), nil
+}
+
+// batteriesBy are those of the part that the selection has, in its order.
+func batteriesBy(part fleetPart, s *selection[Battery]) []*known {
+	if s.byID() {
+		return part.batteries()
+	}
+	sorted := inOrder(keepsChosen(s, keeps(part.filter)), comparedBy(s))
+	return recall(part.snapshot, "list "+question(part.filter)+" "+s.key(), sorted, func() ([]*known, int) {
+		chosen := chooseBatteries(s, part.batteries())
+		return chosen, len(chosen)
+	})
 }
 
 // byID tells whether the rows are as the registry has them: all, by id.
@@ -79,6 +85,32 @@ func (s *selection[T]) key() string {
 		fmt.Fprintf(&b, "%s %t ", o.column.name, o.down)
 	}
 	return b.String()
+}
+
+// keepsChosen tells which of those that keep keeps meet the conditions.
+func keepsChosen(s *selection[Battery], keep func(*known) bool) func(*known) bool {
+	return func(b *known) bool {
+		if !keep(b) {
+			return false
+		}
+		view := viewKnown(b, &BatteryStanding{})
+		row := reflect.ValueOf(&view).Elem()
+		return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) })
+	}
+}
+
+// comparedBy is the order that chooseBatteries has.
+func comparedBy(s *selection[Battery]) func(x, y *known) int {
+	return func(x, y *known) int {
+		a, b := viewKnown(x, &BatteryStanding{}), viewKnown(y, &BatteryStanding{})
+		row, other := reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem()
+		for _, o := range s.order {
+			if c := o.compare(o.column.cell(row), o.column.cell(other)); c != 0 {
+				return c
+			}
+		}
+		return compareIDs(x, y)
+	}
 }
 
 // chooseBatteries is selection.narrow for batteries that are not shown yet.

@@ -41,14 +41,18 @@ type snapshot struct {
 	// orphans are results of batteries that the registry does not have.
 	orphans map[string]ledger.BatteryChange
 
+	changes []change // since the snapshot before, of which before has the answers
+
 	mu         sync.Mutex
 	answers    map[string]*workedOut
+	before     map[string]any
 	remembered int
 }
 
 type workedOut struct {
 	once  sync.Once
 	value any
+	done  bool // guarded by the snapshot's mu
 }
 
 func newSnapshot(s *spans) *snapshot { return &snapshot{spans: s, answers: map[string]*workedOut{}} }
@@ -129,11 +133,15 @@ func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.
 	for _, r := range results {
 		changed[r.Device], orphans[r.Device] = r, r
 	}
-	// take adds a battery, with its results of now.
-	take := func(b *known) {
+	var changes []change
+	// take adds a battery that was, with its results of now.
+	take := func(was, b *known) {
 		if r, ok := changed[b.ID]; ok {
 			delete(orphans, b.ID)
 			b = b.with(r)
+		}
+		if b != was {
+			changes = append(changes, change{was, b})
 		}
 		next.all = append(next.all, b)
 	}
@@ -141,8 +149,10 @@ func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.
 	old := s.all
 	for _, b := range batteries {
 		for len(old) > 0 && old[0].ID < b.ID {
-			if !all {
-				take(old[0])
+			if all {
+				changes = append(changes, change{was: old[0]})
+			} else {
+				take(old[0], old[0])
 			}
 			old = old[1:]
 		}
@@ -150,12 +160,16 @@ func (s *snapshot) with(batteries []devices.Battery, all bool, results []ledger.
 		if len(old) > 0 && old[0].ID == b.ID {
 			was, old = old[0], old[1:]
 		}
-		take(was.of(b))
+		take(was, was.of(b))
 	}
 	for ; len(old) > 0 && !all; old = old[1:] {
-		take(old[0])
+		take(old[0], old[0])
+	}
+	for _, b := range old {
+		changes = append(changes, change{was: b})
 	}
 	next.orphans = orphans
+	s.handOn(next, changes)
 	return next
 }
 
@@ -171,15 +185,15 @@ func (s *snapshot) find(id string) *known {
 // part are the batteries that the filter selects, by id, but for its page. They
 // must not be changed.
 func (s *snapshot) part(f registry.Filter) []*known {
-	return recall(s, "part "+question(f), func() ([]*known, int) {
+	in := keeps(f)
+	return recall(s, "part "+question(f), inOrder(in, compareIDs), func() ([]*known, int) {
 		var part []*known
 		of := s.all
 		if f.OwnerID != "" {
 			of = s.owned()[f.OwnerID]
 		}
 		for _, b := range of {
-			if (f.SiteID == "" || f.SiteID == b.SiteID) &&
-				(f.Status == "" || f.Status == b.Status) && (f.Deleted || b.DeletedAt == nil) {
+			if in(b) {
 				part = append(part, b)
 			}
 		}
@@ -189,7 +203,7 @@ func (s *snapshot) part(f registry.Filter) []*known {
 
 // owned are the batteries of each owner, by id. Most who ask are owners.
 func (s *snapshot) owned() map[string][]*known {
-	return recall(s, "owned", func() (map[string][]*known, int) {
+	return recall(s, "owned", followOwned, func() (map[string][]*known, int) {
 		of := map[string][]*known{}
 		for _, b := range s.all {
 			of[b.OwnerID] = append(of[b.OwnerID], b)
@@ -205,8 +219,9 @@ func question(f registry.Filter) string {
 
 // recall returns what build returns for the question, which names all that the
 // answer depends on but for the snapshot. It is built once for all who ask at a
-// time. build says how many references the answer holds on to.
-func recall[V any](s *snapshot, question string, build func() (V, int)) V {
+// time, or, where the snapshot before had an answer, made of that by fn; nil: it can't
+// be. build says how many references the answer holds on to.
+func recall[V any](s *snapshot, question string, fn follow[V], build func() (V, int)) V {
 	s.mu.Lock()
 	a := s.answers[question]
 	if a == nil {
@@ -215,9 +230,12 @@ func recall[V any](s *snapshot, question string, build func() (V, int)) V {
 	}
 	s.mu.Unlock()
 	a.once.Do(func() {
-		value, size := build()
+		value, size, ok := followed(s, question, fn)
+		if !ok {
+			value, size = build()
+		}
 		a.value = value
-		s.weigh(size + 100)
+		s.weigh(a, size+100)
 	})
 	return a.value.(V)
 }
@@ -230,7 +248,7 @@ func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, e
 		err   error
 	}
 	first := false
-	t := recall(s, question, func() (tried, int) {
+	t := recall(s, question, nil, func() (tried, int) {
 		first = true
 		v, err := build()
 		return tried{v, err}, 0
@@ -247,10 +265,12 @@ func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, e
 	return build()
 }
 
-// weigh forgets all answers once they are too much. Who has one keeps it.
-func (s *snapshot) weigh(size int) {
+// weigh takes an answer of so many references in, and forgets all answers once they
+// are too much. Who has one keeps it.
+func (s *snapshot) weigh(a *workedOut, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	a.done = true
 	if s.remembered += size; s.remembered > maxRemembered {
 		clear(s.answers)
 		s.remembered = 0

@@ -133,7 +133,7 @@ func (p fleetPart) sum() batterySum {
 	if !p.some {
 		return batterySum{}
 	}
-	return recall(p.snapshot, "sum "+question(p.filter), func() (batterySum, int) {
+	return recall(p.snapshot, "sum "+question(p.filter), unmoved[batterySum](keeps(p.filter)), func() (batterySum, int) {
 		s := batterySum{soh: spread(p.batteries())}
 		for _, b := range p.batteries() {
 			s.statuses.count(b.Status)
@@ -160,11 +160,12 @@ func (p fleetPart) extent() *Extent {
 	}
 	about := fmt.Sprintf("extent %s %t ", question(p.filter), p.whole)
 	most, version := p.spans.bounds()
-	e := recall(p.snapshot, about+fmt.Sprint(most), build)
+	same := unmoved[*Extent](keeps(p.filter))
+	e := recall(p.snapshot, about+fmt.Sprint(most), same, build)
 	if e != nil && (telemetry.Window{From: int64(e.From), To: int64(e.To)}) == most {
 		return e
 	}
-	return recall(p.snapshot, about+strconv.Itoa(version), build)
+	return recall(p.snapshot, about+strconv.Itoa(version), same, build)
 }
 
 func spread(batteries []*known) SoHSpread {
