@@ -34,7 +34,7 @@ type FinanceAssumptions struct {
 	Riskless float64  `json:"riskless" doc:"a year"`
 	Life     *float64 `json:"life_years" doc:"remaining; null: not known"`
 	LifeLow  *float64 `json:"life_years_low"`
-	LifeHigh *float64 `json:"life_years_high" doc:"null beside a low end: beyond what is foreseen, and the projection takes 30; null without one: the life was entered, and is exact"`
+	LifeHigh *float64 `json:"life_years_high" doc:"null beside a low end: beyond what is foreseen, and the projection takes 30; null without one: the life was entered, and is exact, or is not known"`
 	Residual float64  `json:"residual" doc:"value at the end of the life, major unit"`
 	Fade     float64  `json:"fade" doc:"share of the revenue lost each year to come"`
 	Capacity float64  `json:"capacity_swaps_per_day" doc:"0: not known"`
@@ -48,7 +48,7 @@ type FinanceTotals struct {
 	Costs     MoneyAmount `json:"operating_costs"`
 	Capital   MoneyAmount `json:"capital"`
 	Net       MoneyAmount `json:"net"`
-	Swaps     int64       `json:"swaps" doc:"each once, though it is a station's and a battery's"`
+	Swaps     int64       `json:"swaps" doc:"each once, though it is a station's and a battery's; of an owner with amounts in several currencies all of his, in each of them"`
 	HandedKWh *float64    `json:"handed_kwh" doc:"null: not every swap told it"`
 	DrawnKWh  *float64    `json:"drawn_kwh" doc:"while the meters were heard; null: none was"`
 }
@@ -97,13 +97,14 @@ type FinancePayback finance.Payback
 // FinanceMeasure is a number a year with its standard error.
 type FinanceMeasure risk.Measure
 
-// FinanceTCO is the total cost of ownership, in money of the day of the purchase.
+// FinanceTCO is the total cost of ownership, in money of the day of the first purchase:
+// purchases count at the beginning of their year since then, all else at its end.
 type FinanceTCO struct {
 	Purchase  float64      `json:"purchase"`
 	Operating float64      `json:"operating"`
 	Recovered float64      `json:"recovered" doc:"residual value and recycling; it lowers the total"`
 	Total     float64      `json:"total"`
-	PerYear   FinanceValue `json:"per_year" doc:"the equal amount a year since the purchase; a year that has begun counts as whole"`
+	PerYear   FinanceValue `json:"per_year" doc:"the equal amount a year since the first purchase; a year that has begun counts as whole"`
 }
 
 // FinanceConcentration is how much hangs on few: Herfindahl's index.

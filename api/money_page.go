@@ -87,7 +87,7 @@ tfoot th, tfoot td, .sum { font-weight: 600; border-top: 2px solid #333 }
 </head>
 <body>
 <h1>Statement {{.Month}}</h1>
-<p>{{.Owner}} ({{.OwnerID}})<br><span class="note">{{.From}} to {{.To}}, a month of {{.TimeZone}}; as of {{.BuiltAt}}; rules {{.Version}}</span></p>
+<p>{{.Owner}} ({{.OwnerID}})<br><span class="note">{{.From}} to {{.To}}, a month of {{.TimeZone}}; as of {{.BuiltAt}}{{with .Version}}; rules {{.}}{{end}}</span></p>
 {{if .Provisional}}<p class="open">Provisional: the month is not over.</p>{{else if .ClosedAt}}<p class="note">Closed on {{.ClosedAt}} by {{.ClosedBy}}.</p>{{else}}<p class="note">Not closed: what comes late still changes it.</p>{{end}}
 {{range .Sections}}
 <h2>{{.Currency}}</h2>

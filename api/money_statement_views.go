@@ -26,7 +26,7 @@ type MonthStatement struct {
 	Provisional bool               `json:"provisional" doc:"the month is not over"`
 	ClosedAt    *Time              `json:"closed_at,omitempty" doc:"absent: what comes late still changes it; else it appears as a correction of the first open month"`
 	ClosedBy    string             `json:"closed_by,omitempty"`
-	Version     string             `json:"version" doc:"of the rules"`
+	Version     string             `json:"version,omitempty" doc:"of the rules it was built by; absent: it was closed before that was kept"`
 	Sections    []StatementSection `json:"sections" nullable:"false" doc:"by currency: they are never added up"`
 	Gaps        []StatementGap     `json:"gaps" nullable:"false" doc:"what should be in the statement and is not"`
 }
@@ -138,7 +138,7 @@ type StatementGap struct {
 func viewStatement(s *accounts.Statement, events bool) MonthStatement {
 	v := MonthStatement{
 		OwnerID: s.Owner, Month: s.Month.String(), TimeZone: s.Zone, From: Time(s.From), To: Time(s.To), BuiltAt: Time(s.BuiltAt),
-		Provisional: s.Provisional, ClosedAt: since1970(s.ClosedAt), ClosedBy: s.ClosedBy, Version: accounts.Version,
+		Provisional: s.Provisional, ClosedAt: since1970(s.ClosedAt), ClosedBy: s.ClosedBy, Version: s.Version,
 		Sections: []StatementSection{}, Gaps: make([]StatementGap, len(s.Gaps)),
 	}
 	for i, g := range s.Gaps {

@@ -27,58 +27,6 @@ func (s *session) monthOf(ts int64) statement.Month {
 	return statement.Month{Year: t.Year(), Month: t.Month()}
 }
 
-// span is the first and the last month in which something is booked, of those that
-// have begun: swaps at the owner's stations, entries of what is his, and savings that
-// he shares.
-func (s *session) span(ctx context.Context) (first, last statement.Month, found bool, err error) {
-	now := s.Now().UnixMilli()
-	add := func(ts int64) {
-		if ts > now {
-			return
-		}
-		m := s.monthOf(ts)
-		if !found || accounts.Before(m, first) {
-			first = m
-		}
-		if !found || accounts.Before(last, m) {
-			last = m
-		}
-		found = true
-	}
-	ids := s.stationIDs(ever())
-	from, to, some, err := s.Books.SwapSpan(ctx, ids)
-	if err != nil {
-		return first, last, false, err
-	}
-	if some {
-		add(from)
-		add(to)
-	}
-	entries, err := s.entries(ctx, telemetry.Window{})
-	if err != nil {
-		return first, last, false, err
-	}
-	for i := range entries {
-		add(entries[i].At)
-	}
-	saved, err := s.measured(ctx, s.assets(ever()), math.MinInt32, math.MaxInt32)
-	if err != nil {
-		return first, last, false, err
-	}
-	for i := range saved {
-		for k := range saved[i].Months {
-			day, some, err := s.beginning(&saved[i], &saved[i].Months[k])
-			if err != nil {
-				return first, last, false, err
-			}
-			if some {
-				add(day.Start(s.zone).UnixMilli())
-			}
-		}
-	}
-	return first, last, found, nil
-}
-
 // entries are those of the owner, or that are in part, in a window; zero: all time.
 func (s *session) entries(ctx context.Context, w telemetry.Window) ([]accounts.Entry, error) {
 	all, err := s.Books.Money(ctx, ledger.MoneyQuery{Window: w})
@@ -161,7 +109,7 @@ func (s *session) build(ctx context.Context, m statement.Month, owed map[string]
 	from, to := m.Bounds(s.zone)
 	w := telemetry.Window{From: from, To: to}
 	out := &accounts.Statement{
-		BuiltAt: builtAt, Provisional: to > builtAt, Output: map[string]accounts.Deeds{}, Gaps: []accounts.Gap{}, Corrections: []accounts.Correction{},
+		Version: accounts.Version, BuiltAt: builtAt, Provisional: to > builtAt, Output: map[string]accounts.Deeds{}, Gaps: []accounts.Gap{}, Corrections: []accounts.Correction{},
 		Savings: []accounts.Saving{},
 	}
 	if out.Provisional {
@@ -260,7 +208,6 @@ func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, out *accoun
 		if !mine {
 			book = &accounts.Booked{} // what is missing at another's station is his business
 		}
-		before := len(book.Events)
 		if err := book.Swap(&swap, place, owner, s.prices); err != nil {
 			return err
 		}
@@ -271,9 +218,6 @@ func (s *session) bookSwaps(ctx context.Context, b *accounts.Booked, out *accoun
 			}
 		}
 		d := deedsOf(&swap)
-		if len(book.Events) == before {
-			d.Unsold = 1
-		}
 		if mine {
 			out.Output[here] = out.Output[here].Add(d)
 		}
@@ -329,7 +273,6 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 		if err != nil {
 			return 0, err
 		}
-		var drawn []accounts.Drawn
 		for _, d := range days {
 			if d.From < w.From || d.From >= w.To || !s.has(here, d.From) {
 				continue
@@ -343,42 +286,12 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 			if d.Meter.KnownMS == 0 {
 				continue
 			}
-			drawn = append(drawn, accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh})
+			if err := b.Energy(place, s.owner, &accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh, Hours: d.Meter.Hours}, s.prices); err != nil {
+				return 0, err
+			}
 			metered := accounts.Deeds{DrawnMilliW: d.Meter.MilliWh, Metered: true}
 			out.Output[here], out.Own = out.Output[here].Add(metered), out.Own.Add(metered)
 		}
-		if s.prices.Hourly() && len(drawn) > 0 {
-			if drawn, err = s.hourly(ctx, id, w); err != nil {
-				return 0, err
-			}
-		}
-		if err := b.Energy(place, func(ts int64) string { return ownerAt(s.had, here, ts) }, drawn, s.prices); err != nil {
-			return 0, err
-		}
 	}
 	return open, nil
-}
-
-// hourly is what a station drew in the hours of UTC that begin in a window, while
-// it was the owner's. Where the local clock is off by half an hour, an hour counts
-// as the local one that it begins in.
-func (s *session) hourly(ctx context.Context, id string, w telemetry.Window) ([]accounts.Drawn, error) {
-	days, err := s.Books.Rollups(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, telemetry.DayOf(w.From), telemetry.DayOf(w.To-1)+1)
-	if err != nil {
-		return nil, err
-	}
-	var out []accounts.Drawn
-	for _, day := range days {
-		for _, hour := range day.Hours {
-			if hour.Start < w.From || hour.Start >= w.To || !s.has("station/"+id, hour.Start) {
-				continue
-			}
-			for _, stat := range hour.Stats {
-				if stat.Field == "energy_wh" && stat.Delta != nil {
-					out = append(out, accounts.Drawn{At: hour.Start, MilliWh: station.MilliWh(*stat.Delta)})
-				}
-			}
-		}
-	}
-	return out, nil
 }

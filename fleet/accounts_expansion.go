@@ -65,6 +65,7 @@ func (a *Accounts) Expand(ctx context.Context, owners []string, site devices.Sit
 		return out, nil
 	}
 	var peers []project.Peer
+	now := a.Now().UnixMilli()
 	for _, owner := range owners {
 		s, err := a.open(ctx, owner)
 		if err != nil {
@@ -73,10 +74,13 @@ func (a *Accounts) Expand(ctx context.Context, owners []string, site devices.Sit
 		byStation := map[string]accounts.Tracks{}
 		err = s.each(ctx, func(m *accounts.Statement) error {
 			for _, id := range s.stationIDs(ever()) {
+				name := "station/" + id
+				if !s.has(name, now) { // what it returned is told by its present owner's record
+					continue
+				}
 				if byStation[id] == nil {
 					byStation[id] = accounts.Tracks{}
 				}
-				name := "station/" + id
 				byStation[id].Add(m, s.zone, m.Output[name], func(asset string) bool { return asset == name })
 			}
 			return nil

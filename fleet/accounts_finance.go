@@ -7,7 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/risk"
@@ -64,6 +66,13 @@ func (a *Accounts) Finance(ctx context.Context, q Question) (Result, error) {
 	case len(owners) == 1:
 		out.Owner = owners[0]
 	}
+	if q.Assumed.Today == 0 {
+		q.Assumed.Today = a.today()
+	}
+	if err := a.life(ctx, &q); err != nil {
+		return out, err
+	}
+	out.Assumed = q.Assumed
 	tracks, sites, err := a.tracks(ctx, owners, q.Asset)
 	if err != nil {
 		return out, err
@@ -77,13 +86,6 @@ func (a *Accounts) Finance(ctx context.Context, q Question) (Result, error) {
 	case len(tracks) > 1:
 		return out, ErrMixed
 	}
-	if q.Assumed.Today == 0 {
-		q.Assumed.Today = a.today()
-	}
-	if err := a.life(ctx, &q); err != nil {
-		return out, err
-	}
-	out.Assumed = q.Assumed
 	if out.Track == nil {
 		return out, nil
 	}
@@ -162,7 +164,7 @@ func (s *session) each(ctx context.Context, take func(*accounts.Statement) error
 }
 
 // life takes a battery's remaining life from its assessment where nobody says
-// another.
+// another, less the days that have passed since.
 func (a *Accounts) life(ctx context.Context, q *Question) error {
 	l := &q.Assumed.Life
 	if l.Median != nil {
@@ -184,11 +186,12 @@ func (a *Accounts) life(ctx context.Context, q *Question) error {
 		}
 		return nil
 	}
+	passed := max(0, a.Now().Sub(time.UnixMilli((s.ToldDay+1)*telemetry.Day)).Hours()/24)
 	years := func(days *float64) *float64 {
 		if days == nil {
 			return nil
 		}
-		y := *days / 365
+		y := max(0, *days-passed) / 365
 		return &y
 	}
 	l.Low, l.Median, l.High = years(s.RULDays.Low), years(s.RULDays.Median), years(s.RULDays.High)

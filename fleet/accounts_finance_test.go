@@ -110,7 +110,7 @@ func TestProjectionByOutlook(t *testing.T) {
 		{"open", battery.Interval{Low: days(5 * 365), Median: days(8 * 365)}, 30, "the life from 5 to 30 years, the longest that is taken, as no high end is foreseen;"},
 		{"may end today", battery.Interval{Low: days(0), Median: days(365), High: days(730)}, 2, "to 2 years;"},
 	} {
-		err := b.ledger.Commit(t.Context(), ledger.Changes{Job: "battery", Parts: []ledger.Part{ledger.BatteryResults{{Device: "b1", Standing: &dossier.Standing{Device: "b1", RULDays: tt.told}}}}})
+		err := b.ledger.Commit(t.Context(), ledger.Changes{Job: "battery", Parts: []ledger.Part{ledger.BatteryResults{{Device: "b1", Standing: &dossier.Standing{Device: "b1", ToldDay: telemetry.DayOf(b.now.UnixMilli()) - 1, RULDays: tt.told}}}}})
 		b.ok(err)
 		r, err := b.accounts(b.ledger).Finance(t.Context(), Question{Asset: "battery/b1", Assumed: accounts.Assumptions{Rate: 0.08, Runs: 100}})
 		if err != nil {

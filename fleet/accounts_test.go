@@ -22,7 +22,6 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/finance/waterfall"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/money"
-	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
@@ -185,18 +184,22 @@ func (b *books) contract() {
 	b.ok(err)
 }
 
-// day works out what a station drew on a day.
+// day works out what a station drew on a day, at two hours of it.
 func (b *books) day() {
-	id, calendar := b.one("s1", "s2"), station.CalendarOf(b.estate.zone)
-	day := calendar.DayOf(b.at().UnixMilli())
-	d := station.Day{Day: day, Window: calendar.Window(day), Readings: 1, Meter: station.Meter{MilliWh: b.rng.Int64N(1e9), KnownMS: b.rng.Int64N(2) * 3600_000}}
-	kwh := float64(d.Meter.MilliWh) / 1000
-	utc := telemetry.DayOf(d.From)
-	hour := rollup.Bucket{Start: utc * telemetry.Day, Stats: []rollup.Stat{{Field: "energy_wh", Samples: 2, Delta: &kwh}}}
-	b.ok(b.ledger.Commit(b.t.Context(), ledger.Changes{
-		Parts:   []ledger.Part{ledger.StationResults{Station: id, Rules: "r", Days: []ledger.StationDay{{Day: d}}}},
-		Rollups: []ledger.RollupDay{{DeviceDay: telemetry.DeviceDay{Kind: devices.KindStation, Device: id, Day: utc}, Day: rollup.Day{Hours: []rollup.Bucket{hour}, Total: hour}}},
-	}))
+	early, late := b.rng.Int64N(1e9), b.rng.Int64N(1e9)
+	m := station.Meter{MilliWh: early + late, KnownMS: b.rng.Int64N(2) * telemetry.Hour}
+	m.Hours[5], m.Hours[20] = early, late
+	b.draw(b.one("s1", "s2"), b.at(), m)
+}
+
+// draw stores what a station drew on the local day of an instant.
+func (b *books) draw(id string, at time.Time, m station.Meter) {
+	c := station.CalendarOf(b.estate.zone)
+	day := c.DayOf(at.UnixMilli())
+	d := station.Day{Day: day, Window: c.Window(day), Readings: 1, Meter: m}
+	b.ok(b.ledger.Commit(b.t.Context(), ledger.Changes{Parts: []ledger.Part{
+		ledger.StationResults{Station: id, Rules: "r", Days: []ledger.StationDay{{Day: d, Totals: d.Totals(c, station.UseRules{})}}},
+	}}))
 }
 
 // measure works out what the building saved.

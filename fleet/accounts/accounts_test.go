@@ -125,32 +125,53 @@ func TestSwapIsBooked(t *testing.T) {
 }
 
 // Energy is booked once for each local day and price; hours of one price are added
-// up before they are rounded.
+// up before they are rounded. Only where the price that holds has hours do they count.
 func TestEnergyIsBooked(t *testing.T) {
 	kolkata := time.FixedZone("half past", 5*3600+1800)
-	prices := accounts.Prices{{
-		ID: "p", Use: accounts.PerDrawn, From: day("2026-01-01"), Price: "0.10", Currency: "EUR",
-		Hours: []accounts.HourPrice{{From: 18, To: 22, Price: "0.50"}},
-	}}
-	start := time.Date(2026, 1, 5, 0, 0, 0, 0, kolkata)
-	var drawn []accounts.Drawn
-	for h := range 48 {
-		drawn = append(drawn, accounts.Drawn{At: start.Add(time.Duration(h) * time.Hour).UnixMilli(), MilliWh: 33_000}) // a third of a cent
+	evening := []accounts.HourPrice{{From: 18, To: 22, Price: "0.50"}}
+	prices := accounts.Prices{
+		{ID: "p", Use: accounts.PerDrawn, From: day("2026-01-01"), Price: "0.10", Currency: "EUR", Owner: "o", Hours: evening},
+		{ID: "q", Use: accounts.PerDrawn, From: day("2026-01-01"), Price: "0.20", Currency: "EUR", Owner: "plain"},
 	}
-	var b accounts.Booked
-	if err := b.Energy(&accounts.Station{ID: "s", Zone: kolkata}, func(int64) string { return "o" }, drawn, prices); err != nil {
-		t.Fatal(err)
+	at := time.Date(2026, 1, 5, 0, 0, 0, 0, kolkata).UnixMilli()
+	all := accounts.Drawn{At: at, MilliWh: 24 * 33_000} // a third of a cent an hour
+	for h := range all.Hours {
+		all.Hours[h] = 33_000
 	}
-	got := map[string]int64{}
-	for _, e := range b.Events {
-		got[e.ID] = e.Amount.Minor
-	}
-	want := map[string]int64{ // 20 h · 0.033 kWh · 10 cents = 6.6; 4 h · 0.033 kWh · 50 cents = 6.6
-		"station/s/energy/2026-01-05": 7, "station/s/energy/2026-01-05/18-22": 7,
-		"station/s/energy/2026-01-06": 7, "station/s/energy/2026-01-06/18-22": 7,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	late := accounts.Drawn{At: at, MilliWh: 2_000_000}
+	late.Hours[21] = 2_000_000
+	for _, tt := range []struct {
+		name, owner string
+		drawn       accounts.Drawn
+		want        map[string]int64 // by what follows the day in the id
+		gap         string
+	}{
+		// 20 h · 0.033 kWh · 10 cents = 6.6; 4 h · 0.033 kWh · 50 cents = 6.6
+		{"all day", "o", all, map[string]int64{"": 7, "/18-22": 7}, ""},
+		{"in the evening alone", "o", late, map[string]int64{"/18-22": 100}, ""},
+		{"hours not known", "o", accounts.Drawn{At: at, MilliWh: 2_000_000}, map[string]int64{"": 20}, accounts.NoMeter},
+		{"nothing drawn", "o", accounts.Drawn{At: at}, map[string]int64{}, ""},
+		{"a price without hours", "plain", late, map[string]int64{"": 40}, ""},
+		{"no price", "else", late, map[string]int64{}, accounts.NoPrice},
+	} {
+		var b accounts.Booked
+		if err := b.Energy(&accounts.Station{ID: "s", Zone: kolkata}, tt.owner, &tt.drawn, prices); err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		got := map[string]int64{}
+		for _, e := range b.Events {
+			got[strings.TrimPrefix(e.ID, "station/s/energy/2026-01-05")] = e.Amount.Minor
+			if e.At != at {
+				t.Errorf("%s: booked at %d, want the beginning of the day", tt.name, e.At)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+		gaps := b.Gaps()
+		if len(gaps) > 1 || (len(gaps) == 1) != (tt.gap != "") || tt.gap != "" && gaps[0].Code != tt.gap {
+			t.Errorf("%s: got gaps %+v, want %q", tt.name, gaps, tt.gap)
+		}
 	}
 }
 
@@ -219,6 +240,10 @@ func TestReadEntries(t *testing.T) {
 	want := []accounts.LineProblem{{Line: 2, Column: "amount", Detail: "is too large"}}
 	if diff := cmp.Diff(want, problems); diff != "" || err != nil || len(lines) != 1 {
 		t.Errorf("of a spreadsheet: got %+v, %v, %s", lines, err, diff)
+	}
+	lines, problems, err = accounts.ReadEntries(strings.NewReader("\ufeff\"id\",\"kind\",\"at\",\"currency\",\"amount\",\"asset\"\n\"x\",\"rent\",\"2026-01-01\",\"EUR\",\"12.00\",\"site/s\"\n"))
+	if err != nil || len(problems) > 0 || len(lines) != 1 || lines[0].Entry.Amount != money.Of(1200, "EUR") {
+		t.Errorf("of one that quotes: got %+v, %+v, %v", lines, problems, err)
 	}
 	for name, file := range map[string]string{
 		"empty": "", "no id": "kind,at,currency,amount\n", "unknown": "id,kind,at,currency,amount,color\n", "twice": "id,kind,at,currency,amount,id\n",

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -39,7 +40,12 @@ func optional() []string { return []string{"asset", "owner_id", "partner", "note
 // which is its beginning in UTC. Lines that can't be entered are told, the first
 // thousand of them; an error is of the file as a whole.
 func ReadEntries(from io.Reader) (lines []Line, problems []LineProblem, err error) {
-	r := csv.NewReader(from)
+	text := bufio.NewReader(from)
+	const mark = "\ufeff" // as spreadsheets begin a file, before a quote, too
+	if start, _ := text.Peek(len(mark)); string(start) == mark {
+		_, _ = text.Discard(len(mark))
+	}
+	r := csv.NewReader(text)
 	r.ReuseRecord = true
 	header, err := r.Read()
 	if err != nil {
@@ -47,7 +53,7 @@ func ReadEntries(from io.Reader) (lines []Line, problems []LineProblem, err erro
 	}
 	names := slices.Clone(header)
 	for i, name := range names {
-		name = strings.TrimPrefix(strings.TrimSpace(name), "\ufeff") // as spreadsheets begin a file
+		name = strings.TrimSpace(name)
 		names[i] = name
 		if !slices.Contains(needed(), name) && !slices.Contains(optional(), name) {
 			return nil, nil, fmt.Errorf("line 1: there is no column %q", name)

@@ -172,18 +172,7 @@ func (all Prices) Shared() bool {
 	return slices.ContainsFunc(all, func(p Price) bool { return p.BatteryPPM > 0 })
 }
 
-// Hourly reports whether some price depends on the hour.
-func (all Prices) Hourly() bool {
-	return slices.ContainsFunc(all, func(p Price) bool { return len(p.Hours) > 0 })
-}
-
-// hour is the price of a local hour, as text, and its place among Hours: -1 for
-// the price of all other hours.
-func (p *Price) hour(h int) (price string, place int) {
-	for i, x := range p.Hours {
-		if h >= x.From && h < x.To {
-			return x.Price, i
-		}
-	}
-	return p.Price, -1
+// hour is the place of a local hour among Hours: -1 for all others.
+func (p *Price) hour(h int) int {
+	return slices.IndexFunc(p.Hours, func(x HourPrice) bool { return h >= x.From && h < x.To })
 }

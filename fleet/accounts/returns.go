@@ -9,6 +9,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/project"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/risk"
+	"github.com/fleetwatt/fleetwatt/fleet/statement"
 )
 
 // ReturnsVersion names the rules by which returns are made of statements.
@@ -58,6 +59,9 @@ type Returns struct {
 
 // noPurchase says that there is nothing to set the earnings against.
 const noPurchase = "no capital cost was entered; enter what the assets cost"
+
+// noSplit says why what was done is not set against amounts.
+const noSplit = "there are amounts in several currencies: costs are not added up, and swaps not told apart"
 
 // Worth works out what a track returned.
 func (t *Track) Worth(a Assumptions) (Returns, error) {
@@ -110,6 +114,11 @@ func (t *Track) ratios(a Assumptions, r *Returns) error {
 
 // unitCosts are all costs over all that was delivered, both discounted by month.
 func (t *Track) unitCosts(a Assumptions, r *Returns) error {
+	if t.mixed {
+		r.PerSwap = finance.Lack(finance.Insufficient, noSplit)
+		r.PerKWh = r.PerSwap
+		return nil
+	}
 	costs, kWh, swaps := make([]float64, len(t.Months)), make([]float64, len(t.Months)), make([]float64, len(t.Months))
 	untold := int64(0)
 	for i, m := range t.Months {
@@ -136,16 +145,16 @@ func (t *Track) ownership(a Assumptions, r *Returns) error {
 	if !bought {
 		return nil
 	}
-	life := cost.Life{Purchase: r.Invested}
 	y, m, _ := since.Civil()
+	yearOf := func(of statement.Month) int { return max(0, (of.Year-y)*12+int(of.Month)-int(m)) / 12 }
+	years := yearOf(t.Months[len(t.Months)-1].Month) + 1
+	life := cost.Life{Purchases: make([]float64, years), Operating: make([]float64, years), Recovered: make([]float64, years)}
 	for i := range t.Months {
 		f := &t.Months[i]
-		year := max(0, (f.Month.Year-y)*12+int(f.Month.Month)-int(m)) / 12
-		for len(life.Operating) <= year {
-			life.Operating = append(life.Operating, 0)
-		}
+		year := yearOf(f.Month)
+		life.Purchases[year] += float64(f.Recovered-f.Capital) / t.scale()
 		life.Operating[year] -= float64(f.Costs) / t.scale()
-		life.Residual += float64(f.Recovered) / t.scale()
+		life.Recovered[year] += float64(f.Recovered) / t.scale()
 	}
 	tco, err := cost.TotalCostOfOwnership(a.Rate, life)
 	r.TCO = &tco
@@ -169,6 +178,8 @@ func (t *Track) breakEven(a Assumptions, r *Returns) error {
 	}
 	since, bought := t.since()
 	switch {
+	case t.mixed:
+		r.BreakEven = finance.Lack(finance.Insufficient, noSplit)
 	case a.Capacity <= 0:
 		r.BreakEven = finance.Lack(finance.Insufficient, "say how many swaps a day are full use: capacity_swaps_per_day")
 	case swaps == 0 || days == 0:

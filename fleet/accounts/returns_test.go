@@ -221,12 +221,13 @@ func worth(t *testing.T, months ...lines) accounts.Returns {
 	t.Helper()
 	tracks := accounts.Tracks{}
 	for i, of := range months {
-		s := &accounts.Statement{Statement: statement.Statement{Month: statement.Month{Year: 2025, Month: time.January + time.Month(i)}, Sections: []statement.Section{{Currency: "EUR"}}}}
+		first := time.Date(2025, time.January+time.Month(i), 1, 0, 0, 0, 0, time.UTC)
+		s := &accounts.Statement{Statement: statement.Statement{Month: statement.Month{Year: first.Year(), Month: first.Month()}, Sections: []statement.Section{{Currency: "EUR"}}}}
 		for kind, entries := range of {
 			l := statement.Line{Group: kind.Group(), Kind: kind, Asset: "station/s", Amount: money.Zero("EUR")}
 			for _, e := range entries {
 				l.Amount.Minor += e.minor
-				l.Entries = append(l.Entries, statement.Entry{At: time.Date(2025, s.Month.Month, e.day, 0, 0, 0, 0, time.UTC).UnixMilli(), Amount: money.Of(e.minor, "EUR")})
+				l.Entries = append(l.Entries, statement.Entry{At: first.AddDate(0, 0, e.day-1).UnixMilli(), Amount: money.Of(e.minor, "EUR")})
 			}
 			s.Sections[0].Lines = append(s.Sections[0].Lines, l)
 		}
@@ -241,7 +242,7 @@ func worth(t *testing.T, months ...lines) accounts.Returns {
 }
 
 // What was entered as bought on a wrong day, and taken back, is not when the
-// investment began.
+// investment began, whenever it was taken back before that.
 func TestPurchaseTakenBack(t *testing.T) {
 	months := func(wrong ...onDay) []lines {
 		out := []lines{{statement.Rent: {{3, -1}}, statement.CapitalCost: wrong}, {}, {}, {statement.CapitalCost: {{1, -100000}}}}
@@ -250,13 +251,34 @@ func TestPurchaseTakenBack(t *testing.T) {
 		}
 		return out
 	}
-	got, want := worth(t, months(onDay{1, -70000}, onDay{1, 70000})...), worth(t, months()...)
+	got, later, want := worth(t, months(onDay{1, -70000}, onDay{1, 70000})...), worth(t, months(onDay{1, -100000}, onDay{20, 100000})...), worth(t, months()...)
 	for name, v := range map[string][2]finance.Value{
 		"npv": {got.NPV, want.NPV}, "annualised": {got.Annualised, want.Annualised}, "payback": {got.Payback.Value, want.Payback.Value},
 		"tco a year": {got.TCO.PerYear, want.TCO.PerYear}, "break even": {got.BreakEven, want.BreakEven},
+		"annualised, later": {later.Annualised, want.Annualised}, "tco a year, later": {later.TCO.PerYear, want.TCO.PerYear},
+		"break even, later": {later.BreakEven, want.BreakEven},
 	} {
 		if a, ok := v[0].Get(); !ok || a != *v[1].Value {
 			t.Errorf("%s: got %+v, want %v", name, v[0], *v[1].Value)
+		}
+	}
+}
+
+// What is bought and sold later counts by its own year since the first purchase.
+func TestOwnershipOfLaterPurchases(t *testing.T) {
+	months := make([]lines, 37)
+	months[0] = lines{statement.CapitalCost: {{5, -100000}}}
+	months[11] = lines{statement.ResidualValue: {{5, 50000}}}
+	months[36] = lines{statement.CapitalCost: {{5, -100000}}, statement.Rent: {{5, -100}}}
+	tco := worth(t, months...).TCO
+	for name, v := range map[string][2]float64{
+		"purchase":  {tco.Purchase, 1000 + 1000/(1.08*1.08*1.08)},
+		"operating": {tco.Operating, 1 / math.Pow(1.08, 4)},
+		"recovered": {tco.Recovered, 500 / 1.08},
+		"total":     {tco.Total, tco.Purchase + tco.Operating - tco.Recovered},
+	} {
+		if math.Abs(v[0]-v[1]) > 1e-9 {
+			t.Errorf("%s: got %v, want %v", name, v[0], v[1])
 		}
 	}
 }

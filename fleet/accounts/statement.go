@@ -15,6 +15,7 @@ const Version = "accounts/3"
 // Statement is an owner's month with what it rests on.
 type Statement struct {
 	statement.Statement
+	Version     string           `json:"version"`     // of the rules it was built by; empty: it was closed before that was kept
 	BuiltAt     int64            `json:"built_at"`    // Unix milliseconds: as of when
 	Provisional bool             `json:"provisional"` // the month is not over
 	Gaps        []Gap            `json:"gaps"`
@@ -34,18 +35,17 @@ type Statement struct {
 
 // Deeds are what an asset did in a month, while it was the owner's.
 type Deeds struct {
-	Swaps        int64 `json:"swaps"`        // of a battery: handed out
-	Told         int64 `json:"told"`         // of those, that told their energy
-	HandedMilliW int64 `json:"handed_mwh"`   // handed out in those, mWh
-	DrawnMilliW  int64 `json:"drawn_mwh"`    // from the grid, mWh
-	Metered      bool  `json:"metered"`      // DrawnMilliW is known
-	Unsold       int64 `json:"unsold_swaps"` // swaps without a price
+	Swaps        int64 `json:"swaps"`      // of a battery: handed out
+	Told         int64 `json:"told"`       // of those, that told their energy
+	HandedMilliW int64 `json:"handed_mwh"` // handed out in those, mWh
+	DrawnMilliW  int64 `json:"drawn_mwh"`  // from the grid, mWh
+	Metered      bool  `json:"metered"`    // DrawnMilliW is known
 }
 
 // Add adds other deeds.
 func (d Deeds) Add(o Deeds) Deeds {
 	return Deeds{
-		d.Swaps + o.Swaps, d.Told + o.Told, d.HandedMilliW + o.HandedMilliW, d.DrawnMilliW + o.DrawnMilliW, d.Metered || o.Metered, d.Unsold + o.Unsold,
+		d.Swaps + o.Swaps, d.Told + o.Told, d.HandedMilliW + o.HandedMilliW, d.DrawnMilliW + o.DrawnMilliW, d.Metered || o.Metered,
 	}
 }
 

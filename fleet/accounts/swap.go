@@ -146,62 +146,60 @@ func (b *Booked) paid(s *Swap, suffix string, p *Price, quantity money.Ratio, sw
 	return nil
 }
 
-// Drawn is what a station drew from the grid in a stretch of time that one price
-// holds for: a local day, or an hour.
+// Drawn is what a station drew from the grid on a local day.
 type Drawn struct {
 	At      int64 // Unix milliseconds, its beginning
 	MilliWh int64
+	Hours   [24]int64 // of MilliWh, by the local hour; all 0: not known
 }
 
-// Energy books what a station drew: one event for each local day and price. The
-// owner is the one of the day's first stretch.
-func (b *Booked) Energy(at *Station, ownerAt func(ts int64) string, drawn []Drawn, prices Prices) error {
-	type key struct {
-		day   daycount.Date
-		place int
+// Energy books what a station drew on a day: one event, or one for each of the
+// day's prices of which there was some.
+func (b *Booked) Energy(at *Station, owner string, d *Drawn, prices Prices) error {
+	day := daycount.On(time.UnixMilli(d.At).In(at.Zone))
+	p := prices.At(PerDrawn, at, owner, day)
+	if p == nil {
+		b.gap(NoPrice, "station/"+at.ID, "energy on days for which no price was entered is not in the statement")
+		return nil
 	}
-	type sum struct {
-		key
-		at      int64
-		milliWh int64
-		price   *Price
-		text    string
+	sums, others := make([]int64, len(p.Hours)), d.MilliWh
+	for h, milliWh := range d.Hours {
+		if place := p.hour(h); place >= 0 {
+			sums[place] += milliWh
+			others -= milliWh
+		}
 	}
-	var order []*sum
-	sums := map[key]*sum{}
-	for _, d := range drawn {
-		local := time.UnixMilli(d.At).In(at.Zone)
-		day := daycount.On(local)
-		p := prices.At(PerDrawn, at, ownerAt(d.At), day)
-		if p == nil {
-			b.gap(NoPrice, "station/"+at.ID, "energy on days for which no price was entered is not in the statement")
+	if len(p.Hours) > 0 && d.Hours == [24]int64{} && d.MilliWh > 0 {
+		b.gap(NoMeter, "station/"+at.ID, "days whose hours are not known cost the price of all other hours")
+	}
+	id := fmt.Sprintf("station/%s/energy/%s", at.ID, day)
+	if others > 0 || len(p.Hours) == 0 {
+		if err := b.drew(id, at, d.At, p, p.Price, others); err != nil {
+			return err
+		}
+	}
+	for i, h := range p.Hours {
+		if sums[i] == 0 {
 			continue
 		}
-		text, place := p.hour(local.Hour())
-		k := key{day, place}
-		s := sums[k]
-		if s == nil {
-			s = &sum{key: k, at: d.At, price: p, text: text}
-			sums[k], order = s, append(order, s)
+		if err := b.drew(fmt.Sprintf("%s/%02d-%02d", id, h.From, h.To), at, d.At, p, h.Price, sums[i]); err != nil {
+			return err
 		}
-		s.milliWh += d.MilliWh
 	}
-	for _, s := range order {
-		price, err := money.ParsePrice(s.text, s.price.Currency)
-		if err != nil {
-			return fmt.Errorf("price %s: %w", s.price.ID, err)
-		}
-		amount, err := price.Of(money.Ratio{Num: max(0, s.milliWh), Den: perKWh})
-		if err != nil {
-			return fmt.Errorf("price %s of energy at station %s: %w", s.price.ID, at.ID, err)
-		}
-		id := fmt.Sprintf("station/%s/energy/%s", at.ID, s.day)
-		if s.place >= 0 {
-			h := s.price.Hours[s.place]
-			id += fmt.Sprintf("/%02d-%02d", h.From, h.To)
-		}
-		b.Events = append(b.Events, statement.Event{ID: id, At: s.at, Kind: statement.EnergyCost, Amount: amount, Asset: "station/" + at.ID})
+	return nil
+}
+
+// drew books energy at one of the amounts of a price.
+func (b *Booked) drew(id string, at *Station, ts int64, p *Price, perKilo string, milliWh int64) error {
+	price, err := money.ParsePrice(perKilo, p.Currency)
+	if err != nil {
+		return fmt.Errorf("price %s: %w", p.ID, err)
 	}
+	amount, err := price.Of(money.Ratio{Num: max(0, milliWh), Den: perKWh})
+	if err != nil {
+		return fmt.Errorf("price %s of energy at station %s: %w", p.ID, at.ID, err)
+	}
+	b.Events = append(b.Events, statement.Event{ID: id, At: ts, Kind: statement.EnergyCost, Amount: amount, Asset: "station/" + at.ID})
 	return nil
 }
 

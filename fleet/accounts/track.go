@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,6 +38,7 @@ type Track struct {
 	Paid     map[string]int64 // to parties of agreements, positive
 	daily    map[daycount.Date]int64
 	owners   map[string]bool
+	mixed    bool                    // an owner has amounts in another currency, too: what was done is not told apart
 	bought   int64                   // what was paid for assets, positive
 	bills    map[daycount.Date]int64 // of bought, by day
 }
@@ -56,11 +58,16 @@ func (t Tracks) Add(s *Statement, zone *time.Location, deeds Deeds, keep func(as
 			}
 		}
 	}
+	var his []*Track
 	for _, track := range t {
 		if track.owners[s.Owner] {
-			m := track.month(s)
-			m.Deeds = m.Deeds.Add(deeds)
+			his = append(his, track)
 		}
+	}
+	for _, track := range his {
+		m := track.month(s)
+		m.Deeds = m.Deeds.Add(deeds)
+		track.mixed = track.mixed || len(his) > 1
 	}
 }
 
@@ -128,15 +135,17 @@ func (t *Track) add(s *Statement, l *statement.Line, zone *time.Location) {
 	}
 }
 
-// since is the day of the first purchase that was not taken back on the same day;
-// false where something has not been bought.
+// since is the day from which something has been bought and not all of it taken
+// back; false where nothing is.
 func (t *Track) since() (first daycount.Date, bought bool) {
-	for day, minor := range t.bills {
-		if minor > 0 && (!bought || day < first) {
-			first, bought = day, true
+	var paid int64
+	for _, day := range slices.Sorted(maps.Keys(t.bills)) {
+		if paid <= 0 {
+			first = day
 		}
+		paid += t.bills[day]
 	}
-	return first, bought && t.bought > 0
+	return first, paid > 0
 }
 
 // scale is how many minor units the currency's major one has.

@@ -16,7 +16,7 @@ import (
 
 // Version names the rules of this package in results. A stored result of another
 // version is worked out anew.
-const Version = "building/3"
+const Version = "building/4"
 
 // DayVersion names the rules that days are thinned by. Days of another are read
 // anew from the telemetry, years of it: it is changed with Fold alone, and a new

@@ -14,8 +14,7 @@ import (
 // contracts of shared savings share. Where several measures concern a meter, the
 // first one tells of each day, as its saving holds those of the later ones: what a
 // day saved does not change with a measure that comes after it. A month has no amount
-// where too much of its use has no price; and where too much of the whole saving's has
-// none, so that this is not told in money, where any of the month's has none.
+// where too much of its own use has no price, whatever other months lack.
 type MonthSaving struct {
 	Month        string       `json:"month"`          // 2006-01
 	Zone         string       `json:"zone,omitempty"` // whose midnights begin the days
@@ -84,7 +83,7 @@ func (e *evaluation) part(s *Saving, t tariff.Tariff, days energy.Period, rows [
 		v.Saving += baseline[i] - rows[i].Use
 	}
 	for _, b := range []*tariff.Bill{&actual, &base} {
-		if why := unpriced(b); why != nil && (s.Cost == nil || fewPriced(b)) {
+		if why := unpriced(b); why != nil && fewPriced(b) {
 			v.Lacks, v.Saved.Minor = why, 0
 			break
 		}

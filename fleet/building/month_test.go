@@ -101,9 +101,8 @@ func TestFirstMeasureTellsOfADay(t *testing.T) {
 }
 
 // A month whose prices have not come in has no amount, and says why: a saving of 0
-// would be false. Where few are missing, the rest of it is told. Where too many of the
-// whole are, so that it is not told in money, months are whose prices are all there,
-// each as it is beside a whole that is told.
+// would be false. Where few are missing, the rest of it is told; whether the whole is
+// told in money changes no month.
 func TestMonthWithoutPrices(t *testing.T) {
 	e := paying(true, 0)
 	on := func(month time.Month, day int) time.Time { return time.Date(2023, month, day, 0, 0, 0, 0, time.UTC) }
@@ -119,7 +118,7 @@ func TestMonthWithoutPrices(t *testing.T) {
 		{"two days are not", on(12, 30), true, 12, 29 * 24 * 20},
 		{"a month is not", on(12, 1), true, 11, 30 * 24 * 20},
 		{"four months are not", on(9, 1), false, 8, 31 * 24 * 20},
-		{"nor two days before", on(8, 30), false, 7, 31 * 24 * 20},
+		{"nor two days before", on(8, 30), false, 8, 29 * 24 * 20},
 		{"none is", on(1, 1), false, 0, 0},
 	} {
 		e.monthlySavings, e.telling = nil, nil
@@ -151,6 +150,26 @@ func TestMonthWithoutPrices(t *testing.T) {
 			case k >= tt.told && (v.Lacks == nil || v.Lacks.Code != UnpricedUse || v.Saved.Minor != 0 || v.Plus != nil):
 				t.Errorf("%s: got %+v, want no amount", tt.name, v)
 			}
+		}
+	}
+}
+
+// What other months lack of prices changes no month, and so none that is closed: one
+// with a hole is told as it was when those of half the year stall, and when they come.
+// Who changes these amounts changes Version, so that they are worked out anew.
+func TestMonthByItself(t *testing.T) {
+	e := paying(true, 0)
+	on := func(month time.Month, day int) time.Time { return time.Date(2023, month, day, 0, 0, 0, 0, time.UTC) }
+	for _, until := range []time.Time{on(12, 31).AddDate(0, 0, 1), on(11, 10), on(7, 1)} {
+		tf := tariff.Tariff{ID: "t", Version: "1", Currency: "EUR", Dynamic: &energy.Steps{Until: until, Steps: []energy.Step{
+			{From: on(1, 1), Value: 20}, {From: on(2, 10).Add(5 * time.Hour), Value: math.NaN()}, {From: on(2, 10).Add(6 * time.Hour), Value: 20},
+		}}}
+		e.monthlySavings, e.telling = nil, nil
+		s, rows, baseline := judged(e, on(1, 15), "m")
+		e.inMoney(s, Electricity, &Intervention{}, tf, rows, baseline, nil)
+		february := e.monthlySavings[1]
+		if february.Lacks != nil || february.Saved.Minor != (28*24-1)*20 || Version != "building/4" {
+			t.Errorf("prices until %s, %s: got %+v, want all hours but one", until.Format(time.DateOnly), Version, february)
 		}
 	}
 }

@@ -5,15 +5,14 @@ import (
 
 	"github.com/fleetwatt/fleetwatt/fleet/finance"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
-	"github.com/fleetwatt/fleetwatt/fleet/money"
 )
 
 func ExampleXIRR() {
 	day := daycount.Of(2026, 1, 1)
 	rates, err := finance.XIRR([]finance.Flow{
-		finance.FlowOf(day, money.Of(-1000_00, "EUR")),
-		finance.FlowOf(day+365, money.Of(600_00, "EUR")),
-		finance.FlowOf(day+730, money.Of(600_00, "EUR")),
+		{Date: day, Amount: -1000},
+		{Date: day + 365, Amount: 600},
+		{Date: day + 730, Amount: 600},
 	}, daycount.Actual365F)
 	if err != nil {
 		fmt.Println(err)

@@ -14,7 +14,6 @@ import (
 	"math"
 
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
-	"github.com/fleetwatt/fleetwatt/fleet/money"
 )
 
 // Errors of the arguments.
@@ -41,9 +40,6 @@ type Flow struct {
 	Date   daycount.Date
 	Amount float64
 }
-
-// FlowOf is a flow of money.
-func FlowOf(d daycount.Date, a money.Amount) Flow { return Flow{d, a.Float()} }
 
 // Value is a number, or the reason why there is none.
 type Value struct {

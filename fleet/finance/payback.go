@@ -10,9 +10,9 @@ import (
 
 // Payback is when an investment has come back.
 type Payback struct {
-	// Value is the time from the first flow, in periods or years, until what was
+	// Value is the time from the first flow, in years, until what was
 	// received has made up for what was paid. None: it never does, within the flows,
-	// or nothing was paid.
+	// or had always done so.
 	Value
 	// Open is what is still to come back at the end of the flows; 0 if nothing is.
 	Open float64 `json:"open"`
@@ -20,24 +20,11 @@ type Payback struct {
 	Again bool `json:"again"`
 }
 
-// PaybackOf is the payback of amounts one period apart, discounted at a rate; at 0
-// it is the simple one. The time within the period in which the running sum passes
-// 0 is interpolated, as if the period's amount came in evenly (Brealey, Myers &
-// Allen, ch. 5).
-//
-// −1000 and then 400 a period come back after 2.5; at 10 % a period, after
-// 3.01925.
-func PaybackOf(rate float64, amounts []float64) (Payback, error) {
-	terms := make([]term, len(amounts))
-	for i, a := range amounts {
-		terms[i] = term{float64(i), a}
-	}
-	return payback(rate, terms)
-}
-
 // XPayback is the payback, in years by the convention, of flows on any days in any
-// order, discounted at a rate a year. Between two days with flows the later flow is
-// taken to come in evenly.
+// order, discounted at a rate a year; at 0 it is the simple one. Between two days with
+// flows the later flow is taken to come in evenly (Brealey, Myers & Allen, ch. 5).
+//
+// −1000 and then 400 a year come back after 2.5 years; at 10 %, after 3.01925.
 func XPayback(rate float64, flows []Flow, c daycount.Convention) (Payback, error) {
 	if len(flows) == 0 {
 		return payback(rate, nil)
@@ -64,7 +51,7 @@ func payback(rate float64, terms []term) (Payback, error) {
 	if err := discountable(rate); err != nil {
 		return Payback{}, err
 	}
-	p := Payback{Value: Lack(None, "nothing was invested")}
+	p := Payback{Value: Lack(None, "what came in was never less than what was paid")}
 	var running total
 	var sum, size, before float64
 	for _, k := range terms {

@@ -10,6 +10,22 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
 )
 
+// yearly are flows a year of 365 days apart.
+func yearly(amounts ...float64) (flows []Flow) {
+	for i, a := range amounts {
+		flows = append(flows, Flow{daycount.Of(2026, 1, 1) + daycount.Date(i*365), a})
+	}
+	return flows
+}
+
+// What had come in was never less than what was paid: that is no lack of investment.
+func TestPaybackOfWhatWasPaidAhead(t *testing.T) {
+	got, err := XPayback(0, yearly(5000, -800), daycount.Actual365F)
+	if err != nil || got.Status != None || got.Reason != "what came in was never less than what was paid" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestPayback(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -30,9 +46,10 @@ func TestPayback(t *testing.T) {
 		{"not after the second", 0, []float64{-100, 150, -100, 20}, 1 - 1./3, 30, true},
 		{"income first", 0, []float64{50, -100, 25, 50}, 2.5, 0, false},
 		{"nothing invested", 0, []float64{0, 10}, math.NaN(), 0, false},
+		{"never short of what was paid", 0, []float64{100, -40, 10}, math.NaN(), 0, false},
 		{"nothing", 0, nil, math.NaN(), 0, false},
 	} {
-		got, err := PaybackOf(c.rate, c.amounts)
+		got, err := XPayback(c.rate, yearly(c.amounts...), daycount.Actual365F)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -42,10 +59,10 @@ func TestPayback(t *testing.T) {
 			t.Errorf("%s: got %+v %v, want %v", c.name, got, v, c.want)
 		}
 	}
-	if _, err := PaybackOf(-1, []float64{-1, 1}); !errors.Is(err, ErrRate) {
+	if _, err := XPayback(-1, yearly(-1, 1), daycount.Actual365F); !errors.Is(err, ErrRate) {
 		t.Errorf("rate -1: got %v, want %v", err, ErrRate)
 	}
-	if _, err := PaybackOf(0, []float64{math.NaN()}); !errors.Is(err, ErrNotFinite) {
+	if _, err := XPayback(0, yearly(math.NaN()), daycount.Actual365F); !errors.Is(err, ErrNotFinite) {
 		t.Errorf("NaN: got %v, want %v", err, ErrNotFinite)
 	}
 }
@@ -69,7 +86,7 @@ func TestDiscountedPaybackAtTheRateOfReturn(t *testing.T) {
 		if err != nil || r.Status != OK {
 			t.Fatalf("%+v %v", r, err)
 		}
-		got, err := PaybackOf(*r.Rate-1e-9, amounts)
+		got, err := XPayback(*r.Rate-1e-9, yearly(amounts...), daycount.Actual365F)
 		if v, ok := got.Get(); err != nil || !ok || math.Abs(v-float64(len(amounts)-1)) > 1e-4 {
 			t.Fatalf("%v at %v: got %+v %v", amounts, *r.Rate, got, err)
 		}

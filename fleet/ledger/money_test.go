@@ -1,7 +1,10 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,9 +12,9 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
+	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/money"
-	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
@@ -206,12 +209,60 @@ func TestPaidSwaps(t *testing.T) {
 	if err := l.PaidSwaps(ctx, nil, telemetry.Window{From: 0, To: 100}, func(accounts.Swap) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("got %v, want the error of take", err)
 	}
-	first, last, found, err := l.SwapSpan(ctx, []string{"a", "b"})
-	if err != nil || !found || first != 10 || last != 30 {
-		t.Errorf("span: got %d to %d, %v, %v", first, last, found, err)
+}
+
+// Spans are those of what is asked about, in the window of each.
+func TestMoneySpans(t *testing.T) {
+	l, ctx := fresh(t), t.Context()
+	for i, ts := range []int64{10, 20, 30} {
+		_, err := l.AppendEvents(ctx, []telemetry.Event{
+			{Kind: devices.KindStation, Device: "a", ID: fmt.Sprint(i), TS: ts, Type: "swap.completed"},
+			{Kind: devices.KindStation, Device: "b", ID: fmt.Sprint(i), TS: 10 * ts, Type: "swap.completed"},
+			{Kind: devices.KindStation, Device: "a", ID: fmt.Sprint("failed", i), TS: 100 * ts, Type: "swap.failed"},
+		})
+		ok(t, err)
+		var days []ledger.StationDay
+		for k, known := range []int64{0, 5, 0} { // of three days that begin one after the other the middle one
+			d := station.Day{Day: 3*int64(i) + int64(k), Window: station.Window{From: ts + int64(k), To: ts + int64(k) + 1}, Readings: 1, Meter: station.Meter{KnownMS: known}}
+			days = append(days, ledger.StationDay{Day: d, Totals: station.Totals{MeterMS: known}})
+		}
+		ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{
+			ledger.StationResults{Station: "a", Rules: "r", Days: days},
+			ledger.StationSwaps{Station: "a", Day: ts, Batteries: map[string]dossier.Swaps{"x": {Out: 1}, "y": {In: 1}}},
+			ledger.StationSwaps{Station: "b", Day: ts + 1, Batteries: map[string]dossier.Swaps{"x": {Out: 1}, "z": {Out: 1}}},
+		}}))
 	}
-	if _, _, found, err := l.SwapSpan(ctx, []string{"z"}); err != nil || found {
-		t.Errorf("span of nothing: got %v, %v", found, err)
+	held := func(id string, from, to int64) ledger.Held {
+		return ledger.Held{ID: id, Window: telemetry.Window{From: from, To: to}}
+	}
+	all := func(id string) ledger.Held { return held(id, math.MinInt64, math.MaxInt64) }
+	many := []ledger.Held{all("x")}
+	for i := range 1200 {
+		many = append(many, all(fmt.Sprint("none", i)))
+	}
+	const day = telemetry.Day
+	for _, tt := range []struct {
+		name        string
+		span        func(context.Context, []ledger.Held) (first, last int64, found bool, err error)
+		of          []ledger.Held
+		first, last int64 // of nothing: 0
+	}{
+		{"swaps", l.SwapSpan, []ledger.Held{all("b"), all("a"), all("none")}, 10, 300},
+		{"swaps in windows", l.SwapSpan, []ledger.Held{held("a", 11, 30), held("b", 0, 101)}, 20, 100},
+		{"no swaps", l.SwapSpan, []ledger.Held{held("a", 0, 10), all("none")}, 0, 0},
+		{"of nobody", l.SwapSpan, nil, 0, 0},
+		{"batteries", l.HandedSpan, []ledger.Held{all("x")}, 10 * day, 32*day - 1},
+		{"of a part of a day", l.HandedSpan, []ledger.Held{held("x", 11*day+5, 20*day+1)}, 11 * day, 21*day - 1},
+		{"up to a day", l.HandedSpan, []ledger.Held{held("x", 11*day+5, 20*day)}, 11 * day, 12*day - 1},
+		{"many", l.HandedSpan, many, 10 * day, 32*day - 1},
+		{"never handed out", l.HandedSpan, []ledger.Held{all("y")}, 0, 0},
+		{"energy", l.DrawnSpan, []ledger.Held{all("a"), all("b")}, 11, 31},
+		{"energy in a window", l.DrawnSpan, []ledger.Held{held("a", 12, 31)}, 21, 21},
+	} {
+		first, last, found, err := tt.span(ctx, tt.of)
+		if err != nil || found != (tt.last != 0) || found && (first != tt.first || last != tt.last) {
+			t.Errorf("%s: got %d to %d, %v, %v, want %d to %d", tt.name, first, last, found, err, tt.first, tt.last)
+		}
 	}
 }
 
@@ -277,34 +328,28 @@ func TestMoneyInputs(t *testing.T) {
 		}
 	}
 	draw := func(id string, day, mwh int64) {
-		hours := rollup.Day{Hours: []rollup.Bucket{{Start: day * telemetry.Day, Stats: []rollup.Stat{{Field: "energy_wh", Samples: int(mwh)}}}}}
-		ok(t, l.Commit(ctx, ledger.Changes{
-			Rollups: []ledger.RollupDay{{DeviceDay: telemetry.DeviceDay{Kind: devices.KindStation, Device: id, Day: day}, Day: hours}},
-		}))
+		d := station.Day{Day: day, Readings: 1, Meter: station.Meter{MilliWh: 9, KnownMS: 1, Hours: [24]int64{3: mwh, 4: 9 - mwh}}}
+		ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{ledger.StationResults{Station: id, Rules: "r", Days: []ledger.StationDay{{Day: d}}}}}))
 	}
-	digest := func(hours bool) string {
+	digest := func() string {
 		t.Helper()
-		d, err := l.DrawnDigest(ctx, []string{"a"}, 5, 6, hours)
+		d, err := l.DrawnDigest(ctx, []string{"a"}, 5, 6)
 		ok(t, err)
 		return d
 	}
-	days, hours := digest(false), digest(true)
+	none := digest()
 	draw("a", 6, 1)
-	if digest(false) != days || digest(true) == hours {
-		t.Error("hours count where they are asked about, and there alone")
+	some := digest()
+	if some == none {
+		t.Error("a day that was worked out does not change it")
 	}
-	hours = digest(true)
 	draw("b", 6, 1)
 	draw("a", 9, 1)
-	if digest(true) != hours {
+	if digest() != some {
 		t.Error("another station or day changes it")
 	}
 	draw("a", 6, 2)
-	if digest(true) == hours {
-		t.Error("a change does not")
-	}
-	ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{ledger.StationResults{Station: "a", Rules: "r", Days: []ledger.StationDay{{Day: station.Day{Day: 5, Readings: 1}}}}}}))
-	if digest(false) == days {
-		t.Error("a day that was worked out does not change it")
+	if digest() == some {
+		t.Error("the same at another hour does not")
 	}
 }

@@ -39,6 +39,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"KeptMonths":          TestKeptMonthsStored,
 		"MoneyInputs":         TestMoneyInputs,
 		"PaidSwaps":           TestPaidSwaps,
+		"MoneySpans":          TestMoneySpans,
 		"StationDaysStored":   TestStationDaysStored,
 		"StationFaultsStored": TestStationFaultsStored,
 		"BuildingEntries":     TestEntriesMarkTheirBuildings, "BuildingSeries": TestSeriesMerge, "BuildingResults": TestBuildingResultsReadBack,

@@ -41,36 +41,35 @@ func Levelised(rate float64, costs, output []float64) (finance.Value, error) {
 	return finance.Have(paid / delivered), nil
 }
 
-// Life is what an asset costs from purchase to recycling. Operating has the costs
-// of each year, at its end.
+// Life is what assets cost from their first purchase on, of years 1, 2, … since.
 type Life struct {
-	Purchase  float64   // today
-	Operating []float64 // energy, maintenance, rent, insurance; of years 1, 2, …
-	Residual  float64   // what it is sold for at the end of the last year
-	Recycling float64   // what recycling it brings then, or costs where negative
+	Purchases []float64 // at the beginning of each year: the first today
+	Operating []float64 // energy, maintenance, rent, insurance; at the end of each year
+	Recovered []float64 // what sales and recycling bring, or cost where negative; at the end of each year
 }
 
 // Ownership is the total cost of ownership, in today's money.
 type Ownership struct {
 	Purchase  float64       `json:"purchase"`
 	Operating float64       `json:"operating"`
-	Recovered float64       `json:"recovered"` // residual value and recycling; it lowers the total
+	Recovered float64       `json:"recovered"` // it lowers the total
 	Total     float64       `json:"total"`
 	PerYear   finance.Value `json:"per_year"` // the equal amount at the end of each year that is worth the total
 }
 
 // TotalCostOfOwnership is the present value of a life's costs at a rate a year
-// (Ellram 1995, Int. J. Physical Distribution 25(8):4, discounted). The equal
-// amount a year is Total·r/(1−(1+r)^−n), n the years (the capital recovery factor
-// of Park, Contemporary Engineering Economics).
+// (Ellram 1995, Int. J. Physical Distribution 25(8):4, discounted). What a year costs
+// to run, and what it brings back, counts at its end, and what is paid for assets
+// ahead of that, at its beginning, as the first purchase does (the end-of-period
+// convention of Park, Contemporary Engineering Economics, with later purchases taken
+// as the first). The equal amount a year is Total·r/(1−(1+r)^−n), n the years (Park's
+// capital recovery factor).
 //
 // 1000, then 100 a year for 3 years and 200 back, at 10 % are 1098.42224, or
 // 441.69184 a year.
 func TotalCostOfOwnership(rate float64, l Life) (Ownership, error) {
-	n := len(l.Operating)
-	end := make([]float64, n+1)
-	end[n] = l.Residual + l.Recycling
-	recovered, err := finance.NPV(rate, end)
+	n := max(len(l.Purchases), len(l.Operating), len(l.Recovered))
+	recovered, err := finance.NPVFromOne(rate, l.Recovered)
 	if err != nil {
 		return Ownership{}, err
 	}
@@ -78,7 +77,7 @@ func TotalCostOfOwnership(rate float64, l Life) (Ownership, error) {
 	if err != nil {
 		return Ownership{}, err
 	}
-	purchase, err := finance.NPV(rate, []float64{l.Purchase})
+	purchase, err := finance.NPV(rate, l.Purchases)
 	if err != nil {
 		return Ownership{}, err
 	}

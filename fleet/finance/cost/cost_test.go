@@ -54,7 +54,7 @@ func TestLevelisedCostReturnsTheRate(t *testing.T) {
 }
 
 func TestTotalCostOfOwnership(t *testing.T) {
-	life := Life{Purchase: 1000, Operating: []float64{100, 100, 100}, Residual: 150, Recycling: 50}
+	life := Life{Purchases: []float64{1000}, Operating: []float64{100, 100, 100}, Recovered: []float64{0, 0, 200}}
 	got, err := TotalCostOfOwnership(0.1, life)
 	if err != nil || math.Abs(got.Total-1098.42224) > 5e-6 || math.Abs(*got.PerYear.Value-441.69184) > 5e-6 {
 		t.Errorf("got %+v %v %v, want 1098.42224 and 441.69184", got, *got.PerYear.Value, err)
@@ -62,8 +62,14 @@ func TestTotalCostOfOwnership(t *testing.T) {
 	if got, err = TotalCostOfOwnership(0, life); err != nil || got.Total != 1100 || *got.PerYear.Value != 1100./3 {
 		t.Errorf("no rate: got %+v %v, want 1100", got, err)
 	}
-	if got, err = TotalCostOfOwnership(0.1, Life{Purchase: 5}); err != nil || got.Total != 5 || got.PerYear.Status != finance.Insufficient {
+	if got, err = TotalCostOfOwnership(0.1, Life{}); err != nil || got.Total != 0 || got.PerYear.Status != finance.Insufficient {
 		t.Errorf("no year: got %+v %v", got, err)
+	}
+	// 1000 and 500 back in the first year, 1000 three years later, 1 in the fifth.
+	got, err = TotalCostOfOwnership(0.08, Life{Purchases: []float64{1000, 0, 0, 1000}, Operating: []float64{0, 0, 0, 0, 1}, Recovered: []float64{500}})
+	if want := 1000 + 1000/(1.08*1.08*1.08) + 1/math.Pow(1.08, 5) - 500/1.08; err != nil || math.Abs(got.Total-want) > 1e-9 ||
+		math.Abs(got.Recovered-500/1.08) > 1e-9 || math.Abs(*got.PerYear.Value*(1-math.Pow(1.08, -5))/0.08-want) > 1e-9 {
+		t.Errorf("bought and sold later: got %+v %v, want %v", got, err, want)
 	}
 }
 

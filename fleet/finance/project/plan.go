@@ -19,17 +19,15 @@ var ErrPlan = errors.New("invalid plan")
 // Plan is what is expected of an asset. Amounts are of one currency, in major
 // units, and not negative but for Recycling, which is so where it costs.
 type Plan struct {
-	Start         daycount.Date
-	Investment    float64 // on Start
-	Revenue       float64 // of the first year
-	Cost          float64 // operating cost of the first year
-	RevenueGrowth float64 // a year, as 0.02
-	CostGrowth    float64
-	Fade          float64 // share of the revenue lost with the capacity, a year: 0…1
-	Residual      float64 // what it is sold for at the end of its life
-	Recycling     float64 // what recycling brings then
-	Life          float64 // years from Start: of a battery, its remaining life
-	Rate          float64 // to discount by, a year
+	Start      daycount.Date
+	Investment float64 // on Start
+	Revenue    float64 // of the first year
+	Cost       float64 // of operation, a year
+	Fade       float64 // share of the revenue lost with the capacity, a year: 0…1
+	Residual   float64 // what it is sold for at the end of its life
+	Recycling  float64 // what recycling brings then
+	Life       float64 // years from Start: of a battery, its remaining life
+	Rate       float64 // to discount by, a year
 }
 
 // mostYears bounds a life.
@@ -46,10 +44,8 @@ func (p *Plan) check() error {
 			return fmt.Errorf("%w: %s %v", ErrPlan, name, v)
 		}
 	}
-	for name, v := range map[string]float64{"revenue growth": p.RevenueGrowth, "cost growth": p.CostGrowth, "rate": p.Rate} {
-		if !(v > -1) || math.IsInf(v, 0) {
-			return fmt.Errorf("%w: %s %v", ErrPlan, name, v)
-		}
+	if !(p.Rate > -1) || math.IsInf(p.Rate, 0) {
+		return fmt.Errorf("%w: rate %v", ErrPlan, p.Rate)
 	}
 	if p.Fade > 1 || math.IsNaN(p.Recycling) || math.IsInf(p.Recycling, 0) {
 		return fmt.Errorf("%w: fade %v, recycling %v", ErrPlan, p.Fade, p.Recycling)
@@ -68,14 +64,13 @@ func (p *Plan) Flows() ([]finance.Flow, error) {
 	}
 	days := max(1, int(math.Round(p.Life*daysPerYear)))
 	flows := []finance.Flow{{Date: p.Start, Amount: -p.Investment}}
-	revenue, cost := p.Revenue, p.Cost
+	revenue := p.Revenue
 	for done := 0; done < days; {
 		n := min(daysPerYear, days-done)
 		done += n
 		part := float64(n) / daysPerYear
-		flows = append(flows, finance.Flow{Date: p.Start + daycount.Date(done), Amount: part * (revenue - cost)})
-		revenue *= (1 + p.RevenueGrowth) * (1 - p.Fade)
-		cost *= 1 + p.CostGrowth
+		flows = append(flows, finance.Flow{Date: p.Start + daycount.Date(done), Amount: part * (revenue - p.Cost)})
+		revenue *= 1 - p.Fade
 	}
 	flows[len(flows)-1].Amount += p.Residual + p.Recycling
 	return flows, nil

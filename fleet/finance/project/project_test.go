@@ -43,13 +43,13 @@ func TestOutcome(t *testing.T) {
 
 func TestFlows(t *testing.T) {
 	p := plan()
-	p.Life, p.Fade, p.CostGrowth, p.Residual, p.Recycling = 1.4, 0.1, 0.05, 70, -20
+	p.Life, p.Fade, p.Residual, p.Recycling = 1.4, 0.1, 70, -20
 	got, err := p.Flows()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []finance.Flow{
-		{Date: p.Start, Amount: -1000}, {Date: p.Start + 365, Amount: 400}, {Date: p.Start + 511, Amount: 0.4*(450-105) + 50},
+		{Date: p.Start, Amount: -1000}, {Date: p.Start + 365, Amount: 400}, {Date: p.Start + 511, Amount: 0.4*(450-100) + 50},
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); d != "" {
 		t.Error(d)
