@@ -102,7 +102,7 @@ func unmoved[V any](keep func(*known) bool) follow[V] {
 	return func(before V, changes []change) (V, int, bool) {
 		for _, c := range changes {
 			in, stays := c.was != nil && keep(c.was), c.now != nil && keep(c.now)
-			if in != stays || in && !(c.was.standing == c.now.standing && reflect.DeepEqual(nameless(c.was), nameless(c.now))) {
+			if in != stays || in && (c.was.standing != c.now.standing || !reflect.DeepEqual(nameless(c.was), nameless(c.now))) {
 				return before, 0, false
 			}
 		}
