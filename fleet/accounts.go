@@ -54,12 +54,13 @@ type Books interface {
 	HandedSpan(ctx context.Context, batteries []ledger.Held) (first, last int64, found bool, err error)
 	DrawnSpan(ctx context.Context, stations []ledger.Held) (first, last int64, found bool, err error)
 	StationDays(ctx context.Context, id string, first, last int64) ([]station.Day, error)
+	Rollups(ctx context.Context, device devices.Ref, fromDay, toDay int64) ([]ledger.RollupDay, error)
 	Closings(ctx context.Context, owner string) ([]ledger.Closing, error)
 	CloseMonth(ctx context.Context, owner, month, by string, told accounts.Statement) (ledger.Closing, error)
 	KeptMonth(ctx context.Context, owner, month string, of accounts.Inputs, now int64) (*accounts.Statement, bool, error)
 	KeepMonth(ctx context.Context, owner, month string, m accounts.Month) error
 	SwapCounts(ctx context.Context, stations []string, w telemetry.Window) (map[string]int64, error)
-	DrawnDigest(ctx context.Context, stations []string, first, last int64) (string, error)
+	DrawnDigest(ctx context.Context, stations []string, first, last int64, hours bool) (string, error)
 	BuildingResult(ctx context.Context, id string, want ...ledger.BuildingPart) (*building.Result, bool, error)
 	StandingsOf(ctx context.Context, ids []string) ([]dossier.Standing, error)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/devices"
 	"github.com/fleetwatt/fleetwatt/devices/telemetry"
 	"github.com/fleetwatt/fleetwatt/fleet/accounts"
+	"github.com/fleetwatt/fleetwatt/fleet/finance/daycount"
 	"github.com/fleetwatt/fleetwatt/fleet/finance/waterfall"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
@@ -273,6 +274,7 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 		if err != nil {
 			return 0, err
 		}
+		var hours []accounts.DrawnHour
 		for _, d := range days {
 			if d.From < w.From || d.From >= w.To || !s.has(here, d.From) {
 				continue
@@ -286,7 +288,16 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 			if d.Meter.KnownMS == 0 {
 				continue
 			}
-			if err := b.Energy(place, s.owner, &accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh, Hours: d.Meter.Hours}, s.prices); err != nil {
+			drawn := accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh}
+			if p := s.prices.At(accounts.PerDrawn, place, s.owner, daycount.On(time.UnixMilli(d.From).In(place.Zone))); p != nil && len(p.Hours) > 0 {
+				if hours == nil {
+					if hours, err = s.hours(ctx, id, w); err != nil {
+						return 0, err
+					}
+				}
+				drawn.Hours = accounts.ByHour(drawn.MilliWh, d.From, d.To, place.Zone, hours)
+			}
+			if err := b.Energy(place, s.owner, &drawn, s.prices); err != nil {
 				return 0, err
 			}
 			metered := accounts.Deeds{DrawnMilliW: d.Meter.MilliWh, Metered: true}
@@ -294,4 +305,24 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 		}
 	}
 	return open, nil
+}
+
+// hours is what a station's register rose by in each hour of the days that begin in a
+// window, as its roll-ups tell.
+func (s *session) hours(ctx context.Context, id string, w telemetry.Window) ([]accounts.DrawnHour, error) {
+	days, err := s.Books.Rollups(ctx, devices.Ref{Kind: devices.KindStation, ID: id}, telemetry.DayOf(w.From), telemetry.DayOf(w.To)+2)
+	if err != nil {
+		return nil, err
+	}
+	out := []accounts.DrawnHour{}
+	for _, day := range days {
+		for _, hour := range day.Hours {
+			for _, stat := range hour.Stats {
+				if stat.Field == "energy_wh" && stat.Delta != nil {
+					out = append(out, accounts.DrawnHour{Start: hour.Start, MilliWh: station.MilliWh(*stat.Delta)})
+				}
+			}
+		}
+	}
+	return out, nil
 }

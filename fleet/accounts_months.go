@@ -94,18 +94,18 @@ func (s *session) inputs(ctx context.Context, m statement.Month, owed map[string
 		in.Contracts[s.contracts[i].ID] = s.versions[ledger.ContractTerms][s.contracts[i].ID]
 	}
 	rest := struct {
-		Rules    string
-		Zone     string
-		Shared   bool
-		Owned    []statement.Ownership
-		Stations []statement.Ownership // of all, where a battery has its share
-		Places   map[string][2]string
-		Entries  []accounts.Entry
-		Drawn    string
-		Saved    []buildingSavings
-		Owed     map[string]map[string]int64
+		Rules          string
+		Zone           string
+		Shared, Hourly bool
+		Owned          []statement.Ownership
+		Stations       []statement.Ownership // of all, where a battery has its share
+		Places         map[string][2]string
+		Entries        []accounts.Entry
+		Drawn          string
+		Saved          []buildingSavings
+		Owed           map[string]map[string]int64
 	}{
-		Rules: accounts.Version, Zone: s.zone.String(), Shared: s.stations != nil,
+		Rules: accounts.Version, Zone: s.zone.String(), Shared: s.stations != nil, Hourly: s.prices.Hourly(s.owner),
 		Owned: during(s.owned, around(w)), Stations: during(s.everyStation, w), Places: map[string][2]string{}, Owed: owed,
 	}
 	own := s.stationIDs(w)
@@ -134,7 +134,7 @@ func (s *session) inputs(ctx context.Context, m statement.Month, owed map[string
 	if rest.Entries, err = s.entries(ctx, w); err != nil {
 		return in, err
 	}
-	if rest.Drawn, err = s.Books.DrawnDigest(ctx, own, first, last); err != nil {
+	if rest.Drawn, err = s.Books.DrawnDigest(ctx, own, first, last, rest.Hourly); err != nil {
 		return in, err
 	}
 	if rest.Saved, err = s.savings(ctx, m, w, rest.Entries); err != nil {

@@ -17,7 +17,7 @@ import (
 // have begun: swaps at the owner's stations, those of his batteries anywhere where
 // they have their share, energy that is priced, entries of what is his, and savings
 // that he shares. Swaps of batteries are known by the day of UTC, so that the month
-// beside theirs may be among them.
+// beside theirs may be among them, and from the job on that counts them, each hour.
 func (s *session) span(ctx context.Context) (first, last statement.Month, found bool, err error) {
 	now := s.Now().UnixMilli()
 	add := func(ts int64) {
@@ -33,11 +33,15 @@ func (s *session) span(ctx context.Context) (first, last statement.Month, found 
 		}
 		found = true
 	}
+	priced, err := s.priced(ctx)
+	if err != nil {
+		return first, last, false, err
+	}
 	for _, of := range []struct {
 		span func(context.Context, []ledger.Held) (first, last int64, found bool, err error)
 		held []ledger.Held
 	}{
-		{s.Books.SwapSpan, heldOf(s.owned, devices.KindStation, ever())}, {s.Books.HandedSpan, s.sharing()}, {s.Books.DrawnSpan, s.priced()},
+		{s.Books.SwapSpan, heldOf(s.owned, devices.KindStation, ever())}, {s.Books.HandedSpan, s.sharing()}, {s.Books.DrawnSpan, priced},
 	} {
 		from, to, some, err := of.span(ctx, of.held)
 		if err != nil {
@@ -81,25 +85,35 @@ func (s *session) sharing() []ledger.Held {
 	return heldOf(s.owned, devices.KindBattery, ever())
 }
 
-// priced are the owner's stations while there are prices of the energy that they
-// draw. Days begin up to 14 hours before those of UTC.
-func (s *session) priced() []ledger.Held {
-	var w telemetry.Window
+// priced are the owner's stations, each while there are prices of the energy that it
+// draws. Days begin up to 14 hours before those of UTC.
+func (s *session) priced(ctx context.Context) (out []ledger.Held, err error) {
 	for i := range s.prices {
 		p := &s.prices[i]
-		if p.Use != accounts.PerDrawn {
+		if p.Use != accounts.PerDrawn || p.Owner != "" && p.Owner != s.owner {
 			continue
 		}
-		from, to := p.From.Start(time.UTC).UnixMilli()-14*telemetry.Hour, int64(math.MaxInt64)
+		w := telemetry.Window{From: p.From.Start(time.UTC).UnixMilli() - 14*telemetry.Hour, To: math.MaxInt64}
 		if p.To != nil {
-			to = p.To.Start(time.UTC).UnixMilli() + telemetry.Day
+			w.To = p.To.Start(time.UTC).UnixMilli() + telemetry.Day
 		}
-		if w.To == 0 {
-			w = telemetry.Window{From: from, To: to}
+		for _, h := range heldOf(s.owned, devices.KindStation, w) {
+			if p.Station != "" && p.Station != h.ID {
+				continue
+			}
+			if p.Site != "" {
+				place, err := s.place(ctx, h.ID)
+				if err != nil {
+					return nil, err
+				}
+				if place.Site != p.Site {
+					continue
+				}
+			}
+			out = append(out, h)
 		}
-		w.From, w.To = min(w.From, from), max(w.To, to)
 	}
-	return heldOf(s.owned, devices.KindStation, w)
+	return out, nil
 }
 
 // heldOf are the devices of a kind among ownerships, and when in a window they were.

@@ -100,10 +100,10 @@ func TestMonthsOfBatteries(t *testing.T) {
 func TestMonthsOfEnergy(t *testing.T) {
 	b := newBooks(t, 1)
 	for m := time.January; m <= time.April; m++ {
-		b.draw("s1", noon(m, 10), station.Meter{MilliWh: 100_000_000, KnownMS: telemetry.Day})
+		b.draw("s1", noon(m, 10), station.Meter{MilliWh: 100_000_000, KnownMS: telemetry.Day}, nil)
 	}
-	b.draw("s1", noon(1, 1).AddDate(0, 0, -1), station.Meter{MilliWh: 100_000_000, KnownMS: telemetry.Day}) // before the price
-	b.draw("s3", noon(3, 1), station.Meter{MilliWh: 1, KnownMS: 1})                                         // bolt's
+	b.draw("s1", noon(1, 1).AddDate(0, 0, -1), station.Meter{MilliWh: 100_000_000, KnownMS: telemetry.Day}, nil) // before the price
+	b.draw("s3", noon(3, 1), station.Meter{MilliWh: 1, KnownMS: 1}, nil)                                         // bolt's
 	b.swapAt(noon(2, 10), "s1", "b1")
 	months := func() []string {
 		got, _, _ := b.monthsOf("acme")
@@ -112,6 +112,12 @@ func TestMonthsOfEnergy(t *testing.T) {
 	b.put(accounts.Price{ID: "p", Use: accounts.PerSwap, Price: "2.00", Currency: "EUR"})
 	if got := months(); !slices.Equal(got, []string{"2026-02"}) {
 		t.Errorf("without a price of energy: got %v", got)
+	}
+	b.put(accounts.Price{ID: "of bolt", Use: accounts.PerDrawn, Price: "0.30", Currency: "EUR", Owner: "bolt"})
+	b.put(accounts.Price{ID: "of another station", Use: accounts.PerDrawn, Price: "0.30", Currency: "EUR", Station: "s3"})
+	b.put(accounts.Price{ID: "of another site", Use: accounts.PerDrawn, Price: "0.30", Currency: "EUR", Site: "elsewhere"})
+	if got := months(); !slices.Equal(got, []string{"2026-02"}) {
+		t.Errorf("with prices that do not hold: got %v", got)
 	}
 	b.put(accounts.Price{ID: "grid", Use: accounts.PerDrawn, Price: "0.30", Currency: "EUR"})
 	got, _, costs := b.monthsOf("acme")
@@ -123,31 +129,16 @@ func TestMonthsOfEnergy(t *testing.T) {
 	}
 }
 
-// What a day draws is made without the spikes of its register, by the hour as in
-// whole; a price by the hour changes nothing where it does not hold.
+// Hours divide what a day drew, which has no spikes of the register; a price by the
+// hour changes nothing where it does not hold.
 func TestEnergyByTheHour(t *testing.T) {
 	b := newBooks(t, 1)
-	schema, err := devices.NewSchema()
-	b.ok(err)
-	fields := schema.Measurement(devices.KindStation).Fields
-	energy := fields[slices.IndexFunc(fields, func(f *devices.Field) bool { return f.Name == "energy_wh" })]
-	c := station.CalendarOf(b.estate.zone)
-	number := c.DayOf(noon(2, 9).UnixMilli())
-	var readings []telemetry.Reading
-	for i := range int64(97) { // 1 kWh every quarter of an hour, 2 from 18:00 on, and a spike at 12:30
-		wh := 1_000_000 + 1000*float64(i+max(0, i-72))
-		if i == 50 {
-			wh = 900_000_000
-		}
-		readings = append(readings, telemetry.Reading{Kind: devices.KindStation, Device: "s1", TS: c.Start(number) + i*15*60_000, Values: []telemetry.Value{{Field: energy, Num: wh}}})
+	hours := map[int]int64{}
+	for h := range 24 { // 4 kWh, 8 from 18:00 on, and a spike at noon
+		hours[h] = int64(4_000_000 * (1 + h/18))
 	}
-	d := stations{rules: station.DefaultRules()}.day(c, number, readings, nil)
-	for h, mwh := range d.Meter.Hours {
-		if want := int64(4_000_000 * (1 + h/18)); mwh != want {
-			t.Errorf("hour %d: got %d mWh, want %d", h, mwh, want)
-		}
-	}
-	b.draw("s1", noon(2, 9), d.Meter)
+	hours[12] = 899_000_000_000
+	b.draw("s1", noon(2, 9), station.Meter{MilliWh: 120_000_000, KnownMS: telemetry.Day}, hours)
 	costs := func() (minor, mwh int64) {
 		t.Helper()
 		s, err := b.accounts(b.ledger).Statement(t.Context(), "acme", statement.Month{Year: 2026, Month: 2}, false)
@@ -158,7 +149,7 @@ func TestEnergyByTheHour(t *testing.T) {
 	if minor, mwh := costs(); minor != -3600 || mwh != 120_000_000 {
 		t.Errorf("got %d for %d mWh, want -3600 for 120 kWh", minor, mwh)
 	}
-	_, err = b.accounts(b.ledger).CloseStatement(t.Context(), "acme", statement.Month{Year: 2026, Month: 2}, "ann")
+	_, err := b.accounts(b.ledger).CloseStatement(t.Context(), "acme", statement.Month{Year: 2026, Month: 2}, "ann")
 	b.ok(err)
 	corrections := func() []accounts.Correction {
 		t.Helper()

@@ -22,6 +22,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/finance/waterfall"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/money"
+	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
@@ -188,16 +189,27 @@ func (b *books) contract() {
 func (b *books) day() {
 	early, late := b.rng.Int64N(1e9), b.rng.Int64N(1e9)
 	m := station.Meter{MilliWh: early + late, KnownMS: b.rng.Int64N(2) * telemetry.Hour}
-	m.Hours[5], m.Hours[20] = early, late
-	b.draw(b.one("s1", "s2"), b.at(), m)
+	b.draw(b.one("s1", "s2"), b.at(), m, map[int]int64{5: early, 20: late})
 }
 
-// draw stores what a station drew on the local day of an instant.
-func (b *books) draw(id string, at time.Time, m station.Meter) {
+// draw stores what a station drew on the local day of an instant, and what its register
+// rose by in hours from the day's beginning.
+func (b *books) draw(id string, at time.Time, m station.Meter, hours map[int]int64) {
 	c := station.CalendarOf(b.estate.zone)
 	day := c.DayOf(at.UnixMilli())
 	d := station.Day{Day: day, Window: c.Window(day), Readings: 1, Meter: m}
-	b.ok(b.ledger.Commit(b.t.Context(), ledger.Changes{Parts: []ledger.Part{
+	rolled := map[int64][]rollup.Bucket{} // by day of UTC
+	for h, mwh := range hours {
+		start, wh := d.From+int64(h)*telemetry.Hour, float64(mwh)/1000
+		utc := telemetry.DayOf(start)
+		rolled[utc] = append(rolled[utc], rollup.Bucket{Start: start, Stats: []rollup.Stat{{Field: "energy_wh", Samples: 2, Delta: &wh}}})
+	}
+	var days []ledger.RollupDay
+	for utc, buckets := range rolled {
+		slices.SortFunc(buckets, func(x, y rollup.Bucket) int { return int(x.Start - y.Start) })
+		days = append(days, ledger.RollupDay{DeviceDay: telemetry.DeviceDay{Kind: devices.KindStation, Device: id, Day: utc}, Day: rollup.Day{Hours: buckets, Total: rollup.Bucket{Start: utc * telemetry.Day}}})
+	}
+	b.ok(b.ledger.Commit(b.t.Context(), ledger.Changes{Rollups: days, Parts: []ledger.Part{
 		ledger.StationResults{Station: id, Rules: "r", Days: []ledger.StationDay{{Day: d, Totals: d.Totals(c, station.UseRules{})}}},
 	}}))
 }

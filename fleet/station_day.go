@@ -26,11 +26,9 @@ func (j stations) day(c station.Calendar, day int64, readings []telemetry.Readin
 	d.Heard = station.TimeInState(said.signs, d.Window, j.rules.HoldS).Known()
 	d.Readings = len(telemetry.Within(readings, telemetry.Window(d.Window)))
 	for _, part := range rollup.Deltas(said.meter, telemetry.Window(d.Window), telemetry.Hour) {
-		mwh := station.MilliWh(part.Value)
-		d.Meter.MilliWh += mwh
+		d.Meter.MilliWh += station.MilliWh(part.Value)
 		from, to := max(part.Start, d.From), min(part.Start+telemetry.Hour, d.To)
 		d.Meter.KnownMS += int64(math.Round(part.Coverage * float64(to-from)))
-		d.Meter.Hours[c.Hour(from)] += mwh
 		d.Meter.Resets += part.Resets
 	}
 	returned := map[string]int64{} // packs that wait or charge, since when

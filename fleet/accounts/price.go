@@ -172,6 +172,11 @@ func (all Prices) Shared() bool {
 	return slices.ContainsFunc(all, func(p Price) bool { return p.BatteryPPM > 0 })
 }
 
+// Hourly reports whether some price of an owner's energy depends on the hour.
+func (all Prices) Hourly(owner string) bool {
+	return slices.ContainsFunc(all, func(p Price) bool { return len(p.Hours) > 0 && (p.Owner == "" || p.Owner == owner) })
+}
+
 // hour is the place of a local hour among Hours: -1 for all others.
 func (p *Price) hour(h int) int {
 	return slices.IndexFunc(p.Hours, func(x HourPrice) bool { return h >= x.From && h < x.To })

@@ -150,7 +150,7 @@ func (b *Booked) paid(s *Swap, suffix string, p *Price, quantity money.Ratio, sw
 type Drawn struct {
 	At      int64 // Unix milliseconds, its beginning
 	MilliWh int64
-	Hours   [24]int64 // of MilliWh, by the local hour; all 0: not known
+	Hours   [24]int64 // of MilliWh, by the local hour, where a price asks for it; all 0: not known
 }
 
 // Energy books what a station drew on a day: one event, or one for each of the

@@ -111,12 +111,19 @@ func (l *Ledger) reporting(ctx context.Context) ([]string, error) {
 }
 
 // DrawnDigest tells apart what is known of what stations drew on the days from
-// first to last, and the days beside them.
-func (l *Ledger) DrawnDigest(ctx context.Context, stations []string, first, last int64) (string, error) {
+// first to last, and the days beside them; with hours, by the hour too.
+func (l *Ledger) DrawnDigest(ctx context.Context, stations []string, first, last int64, hours bool) (string, error) {
 	h := sha256.New()
 	for _, id := range stations {
 		_, _ = fmt.Fprintf(h, "%d %s ", len(id), id) // a hash takes everything
 		if err := l.digest(ctx, h, `SELECT day, payload FROM station_days WHERE station = $1 AND day >= $2 AND day <= $3 ORDER BY day`, id, first-1, last+1); err != nil {
+			return "", err
+		}
+		if !hours {
+			continue
+		}
+		if err := l.digest(ctx, h, `SELECT day, payload FROM rollups WHERE kind = $1 AND device = $2 AND day >= $3 AND day <= $4 ORDER BY day`,
+			string(devices.KindStation), id, first-1, last+1); err != nil {
 			return "", err
 		}
 	}

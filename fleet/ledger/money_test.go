@@ -15,6 +15,7 @@ import (
 	"github.com/fleetwatt/fleetwatt/fleet/battery/dossier"
 	"github.com/fleetwatt/fleetwatt/fleet/ledger"
 	"github.com/fleetwatt/fleetwatt/fleet/money"
+	"github.com/fleetwatt/fleetwatt/fleet/rollup"
 	"github.com/fleetwatt/fleetwatt/fleet/statement"
 	"github.com/fleetwatt/fleetwatt/fleet/station"
 )
@@ -328,28 +329,34 @@ func TestMoneyInputs(t *testing.T) {
 		}
 	}
 	draw := func(id string, day, mwh int64) {
-		d := station.Day{Day: day, Readings: 1, Meter: station.Meter{MilliWh: 9, KnownMS: 1, Hours: [24]int64{3: mwh, 4: 9 - mwh}}}
-		ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{ledger.StationResults{Station: id, Rules: "r", Days: []ledger.StationDay{{Day: d}}}}}))
+		hours := rollup.Day{Hours: []rollup.Bucket{{Start: day * telemetry.Day, Stats: []rollup.Stat{{Field: "energy_wh", Samples: int(mwh)}}}}}
+		ok(t, l.Commit(ctx, ledger.Changes{
+			Rollups: []ledger.RollupDay{{DeviceDay: telemetry.DeviceDay{Kind: devices.KindStation, Device: id, Day: day}, Day: hours}},
+		}))
 	}
-	digest := func() string {
+	digest := func(hours bool) string {
 		t.Helper()
-		d, err := l.DrawnDigest(ctx, []string{"a"}, 5, 6)
+		d, err := l.DrawnDigest(ctx, []string{"a"}, 5, 6, hours)
 		ok(t, err)
 		return d
 	}
-	none := digest()
+	days, hours := digest(false), digest(true)
 	draw("a", 6, 1)
-	some := digest()
-	if some == none {
-		t.Error("a day that was worked out does not change it")
+	if digest(false) != days || digest(true) == hours {
+		t.Error("hours count where they are asked about, and there alone")
 	}
+	hours = digest(true)
 	draw("b", 6, 1)
 	draw("a", 9, 1)
-	if digest() != some {
+	if digest(true) != hours {
 		t.Error("another station or day changes it")
 	}
 	draw("a", 6, 2)
-	if digest() == some {
-		t.Error("the same at another hour does not")
+	if digest(true) == hours {
+		t.Error("a change does not")
+	}
+	ok(t, l.Commit(ctx, ledger.Changes{Parts: []ledger.Part{ledger.StationResults{Station: "a", Rules: "r", Days: []ledger.StationDay{{Day: station.Day{Day: 5, Readings: 1}}}}}}))
+	if digest(false) == days {
+		t.Error("a day that was worked out does not change it")
 	}
 }

@@ -3,7 +3,7 @@ package station
 import "math"
 
 // DayVersion names the rules by which a day is made of readings and events.
-const DayVersion = "station-day/2"
+const DayVersion = "station-day/1"
 
 // Day is what is known of one local day of a station: what every result is made
 // of. Days add up, so that any window of whole days has the result that all its
@@ -25,8 +25,6 @@ type Meter struct {
 	MilliWh int64 `json:"mwh,omitempty"`   // 0.001 Wh, whole so that days add up exactly
 	KnownMS int64 `json:"ms,omitempty"`    // the time over which that is known
 	Resets  int   `json:"reset,omitempty"` // of the register
-	// Hours are MilliWh by the local hour. All are 0 where days were made without.
-	Hours [24]int64 `json:"hours,omitzero"`
 }
 
 // Charges are the packs that were charged.
