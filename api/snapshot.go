@@ -17,7 +17,7 @@ import (
 )
 
 // maxRemembered bounds what a snapshot remembers of what it was asked, in
-// references to batteries: 32 MiB.
+// references to batteries: 32 MiB, and as much of what the one before remembered.
 const maxRemembered = 4 << 20
 
 // known is all that lists show of a battery, as small as it can be: there are
@@ -203,7 +203,7 @@ func (s *snapshot) part(f registry.Filter) []*known {
 
 // owned are the batteries of each owner, by id. Most who ask are owners.
 func (s *snapshot) owned() map[string][]*known {
-	return recall(s, "owned", followOwned, func() (map[string][]*known, int) {
+	return recall(s, "owned", nil, func() (map[string][]*known, int) {
 		of := map[string][]*known{}
 		for _, b := range s.all {
 			of[b.OwnerID] = append(of[b.OwnerID], b)
@@ -273,7 +273,7 @@ func (s *snapshot) weigh(a *workedOut, size int) {
 	a.done = true
 	if s.remembered += size; s.remembered > maxRemembered {
 		clear(s.answers)
-		s.remembered = 0
+		s.before, s.remembered = nil, 0
 	}
 }
 

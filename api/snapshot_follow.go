@@ -1,7 +1,6 @@
 package api
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -76,24 +75,6 @@ func keeps(f registry.Filter) func(*known) bool {
 		return (f.OwnerID == "" || f.OwnerID == b.OwnerID) && (f.SiteID == "" || f.SiteID == b.SiteID) &&
 			(f.Status == "" || f.Status == b.Status) && (f.Deleted || b.DeletedAt == nil)
 	}
-}
-
-// followOwned follows the batteries of each owner.
-func followOwned(before map[string][]*known, changes []change) (map[string][]*known, int, bool) {
-	out, size := maps.Clone(before), 0
-	for _, c := range changes {
-		for _, b := range []*known{c.was, c.now} {
-			if b == nil {
-				continue
-			}
-			of := inOrder(keeps(registry.Filter{OwnerID: b.OwnerID, Deleted: true}), compareIDs)
-			out[b.OwnerID], _, _ = of(out[b.OwnerID], []change{c})
-		}
-	}
-	for _, list := range out {
-		size += len(list)
-	}
-	return out, size, true
 }
 
 // unmoved follows what was worked out of the batteries that keep keeps, where all that

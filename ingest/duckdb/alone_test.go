@@ -277,6 +277,7 @@ func TestMoreThanExpected(t *testing.T) {
 	schema := standard(t)
 	const limit = 32 << 10
 	s := openWith(t, t.TempDir(), schema, Options{CacheBytes: limit})
+	s.page = 50
 	var batch []telemetry.Reading
 	for i := range 600 {
 		batch = append(batch, reading(schema, "much", t0+int64(i)*minute, map[string]any{"soc_pct": float64(i)}))
@@ -292,6 +293,29 @@ func TestMoreThanExpected(t *testing.T) {
 	}
 	if got := statsOf(t, s).Cache; got.Blocks != 0 || got.Misses != 2 {
 		t.Errorf("got %+v, want nothing remembered", got)
+	}
+	q.Window = telemetry.Window{From: t0 + 590*minute, To: t0 + 595*minute}
+	if got := ranged(t, s, q); len(got) != 5 {
+		t.Errorf("got %d readings, want 5", len(got))
+	}
+	// Once it is known that there are too many, no more are read than are asked for.
+	rows := 0
+	err := s.use(t.Context(), func(ctx context.Context, e *engine) error {
+		return e.view(ctx, q, func(v *view) error {
+			p := v.plan(q, v.table.fieldColumns([]*devices.Field{schema.Field(q.Kind, "soc_pct")}), s.page, true)
+			pages := p.alone(ctx, p.units[0])[0].(*pageStream)
+			defer pages.close()
+			for {
+				more, err := pages.nextChunk()
+				if err != nil || !more {
+					return err
+				}
+				rows += pages.chunk.Len
+			}
+		})
+	})
+	if err != nil || rows > 400 {
+		t.Errorf("got %d rows read, %v, want some of the 600", rows, err)
 	}
 }
 

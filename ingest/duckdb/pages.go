@@ -38,6 +38,11 @@ func (p page) after(device string, ts int64) page {
 	return p
 }
 
+// inWindow is the condition that the window sets.
+func (p page) inWindow() string {
+	return fmt.Sprintf("ts_ms >= %d AND ts_ms < %d", p.window.From, p.window.To)
+}
+
 func (p page) statement() string {
 	statement := p.from + p.in.String()
 	if p.limit > 0 {
@@ -219,7 +224,12 @@ func (s *pageStream) nextChunk() (bool, error) {
 			s.result.Close()
 			s.result = nil
 			if goesOn = s.page.limit > 0 && s.rows == s.page.limit; goesOn { // there may be more before the pages that are coming
-				s.coming = slices.Insert(s.coming, 0, s.begin(s.page.after(s.device, s.time)))
+				next := s.page.after(s.device, s.time)
+				if next.parts != nil && len(s.filled.parts) == 0 { // it is not remembered: no more than is asked for
+					next.parts = nil
+					next.in.and(next.inWindow())
+				}
+				s.coming = slices.Insert(s.coming, 0, s.begin(next))
 			} else if s.page.parts != nil {
 				s.filled.end()
 			}

@@ -232,8 +232,8 @@ func (p *plan) alone(ctx context.Context, u unit) (streams []stream) {
 
 // reads tells how one device is read from so many parts, of so many sets that it
 // is in: how many of them in one query, and whether they are to be remembered,
-// which needs all rows of the device. It does not where these are more than a
-// row group, which is read whole anyway, or than there is room for.
+// which needs all rows of the device: not where devices have more than a row group
+// on average, which is read whole anyway, or than there is room for.
 func (p *plan) reads(u unit, parts int, sets int64) (files int, remember bool) {
 	perPart := max(1, p.view.perDevice(u.window)/sets)
 	files = int(max(1, p.size/(2*perPart)))
@@ -303,7 +303,7 @@ func (p *plan) page(u unit, parts []*part, limit int64, remember bool) page {
 	b.WriteString(" FROM read_parquet([" + strings.Join(paths, ", ") + "])")
 	out.from = b.String()
 	if !inside && !remember {
-		out.in.and(fmt.Sprintf("ts_ms >= %d AND ts_ms < %d", u.window.From, u.window.To))
+		out.in.and(out.inWindow())
 	}
 	if u.devices == nil {
 		return out
