@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -87,30 +88,24 @@ func (s *selection[T]) key() string {
 	return b.String()
 }
 
-// keepsChosen tells which of those that keep keeps meet the conditions.
+// keepsChosen tells which of those that keep keeps the selection chooses.
 func keepsChosen(s *selection[Battery], keep func(*known) bool) func(*known) bool {
 	return func(b *known) bool {
 		if !keep(b) {
 			return false
 		}
 		view := viewKnown(b, &BatteryStanding{})
-		row := reflect.ValueOf(&view).Elem()
-		return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) })
+		return s.chooses(reflect.ValueOf(&view).Elem())
 	}
 }
 
 // comparedBy is the order that chooseBatteries has.
 func comparedBy(s *selection[Battery]) func(x, y *known) int {
-	return func(x, y *known) int {
-		a, b := viewKnown(x, &BatteryStanding{}), viewKnown(y, &BatteryStanding{})
-		row, other := reflect.ValueOf(&a).Elem(), reflect.ValueOf(&b).Elem()
-		for _, o := range s.order {
-			if c := o.compare(o.column.cell(row), o.column.cell(other)); c != 0 {
-				return c
-			}
-		}
-		return compareIDs(x, y)
+	keys := func(b *known) []cell {
+		view := viewKnown(b, &BatteryStanding{})
+		return s.keys(nil, reflect.ValueOf(&view).Elem())
 	}
+	return func(x, y *known) int { return cmp.Or(s.compare(keys(x), keys(y)), compareIDs(x, y)) }
 }
 
 // chooseBatteries is selection.narrow for batteries that are not shown yet.
@@ -123,13 +118,9 @@ func chooseBatteries(s *selection[Battery], of []*known) []*known {
 	for _, b := range of {
 		view := viewKnown(b, &room)
 		row := reflect.ValueOf(&view).Elem()
-		if slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) }) {
-			continue
+		if s.chooses(row) {
+			chosen, keys = append(chosen, b), s.keys(keys, row)
 		}
-		for _, o := range s.order {
-			keys = append(keys, o.column.cell(row))
-		}
-		chosen = append(chosen, b)
 	}
 	if len(s.order) == 0 {
 		return chosen
@@ -139,11 +130,10 @@ func chooseBatteries(s *selection[Battery], of []*known) []*known {
 	for k := range at {
 		at[k] = int32(k)
 	}
+	n := len(s.order)
 	slices.SortFunc(at, func(x, y int32) int {
-		for n, o := range s.order {
-			if c := o.compare(keys[int(x)*len(s.order)+n], keys[int(y)*len(s.order)+n]); c != 0 {
-				return c
-			}
+		if c := s.compare(keys[int(x)*n:], keys[int(y)*n:]); c != 0 {
+			return c
 		}
 		return int(x - y) // equal ones stay in their order
 	})

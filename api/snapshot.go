@@ -52,7 +52,8 @@ type snapshot struct {
 type workedOut struct {
 	once  sync.Once
 	value any
-	done  bool // guarded by the snapshot's mu
+	// leads tells that the snapshot after this one can follow it; guarded by mu.
+	leads bool
 }
 
 func newSnapshot(s *spans) *snapshot { return &snapshot{spans: s, answers: map[string]*workedOut{}} }
@@ -235,7 +236,7 @@ func recall[V any](s *snapshot, question string, fn follow[V], build func() (V, 
 			value, size = build()
 		}
 		a.value = value
-		s.weigh(a, size+100)
+		s.weigh(a, size+100, fn != nil)
 	})
 	return a.value.(V)
 }
@@ -267,10 +268,10 @@ func attempt[V any](s *snapshot, question string, build func() (V, error)) (V, e
 
 // weigh takes an answer of so many references in, and forgets all answers once they
 // are too much. Who has one keeps it.
-func (s *snapshot) weigh(a *workedOut, size int) {
+func (s *snapshot) weigh(a *workedOut, size int, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.done = true
+	a.leads = leads
 	if s.remembered += size; s.remembered > maxRemembered {
 		clear(s.answers)
 		s.before, s.remembered = nil, 0

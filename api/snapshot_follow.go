@@ -26,13 +26,13 @@ func followed[V any](s *snapshot, question string, fn follow[V]) (value V, size 
 	old, ok := s.before[question].(V)
 	delete(s.before, question)
 	s.mu.Unlock()
-	if !ok || fn == nil {
+	if !ok { // as where fn is nil: nothing is handed on then
 		return value, 0, false
 	}
 	return fn(old, s.changes)
 }
 
-// handOn gives next what was answered so far, for the answers that follow.
+// handOn gives next what was answered so far that can be followed.
 func (s *snapshot) handOn(next *snapshot, changes []change) {
 	if len(changes) > maxFollowed {
 		return
@@ -41,7 +41,7 @@ func (s *snapshot) handOn(next *snapshot, changes []change) {
 	defer s.mu.Unlock()
 	next.changes, next.before = changes, make(map[string]any, len(s.answers))
 	for question, a := range s.answers {
-		if a.done {
+		if a.leads {
 			next.before[question] = a.value
 		}
 	}

@@ -165,10 +165,7 @@ func (t *table[T]) sortable() []string {
 // narrow returns the rows that meet every condition, in the order asked for.
 // Equal ones stay in the order in which they came. It works in rows itself.
 func (s *selection[T]) narrow(rows []T) []T {
-	rows = slices.DeleteFunc(rows, func(row T) bool {
-		v := reflect.ValueOf(&row).Elem()
-		return slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(v) })
-	})
+	rows = slices.DeleteFunc(rows, func(row T) bool { return !s.chooses(reflect.ValueOf(&row).Elem()) })
 	if len(s.order) == 0 {
 		return rows
 	}
@@ -178,24 +175,36 @@ func (s *selection[T]) narrow(rows []T) []T {
 	}
 	all := make([]keyed, len(rows))
 	for k, row := range rows {
-		v := reflect.ValueOf(&row).Elem()
-		all[k] = keyed{row, make([]cell, len(s.order))}
-		for n, o := range s.order {
-			all[k].keys[n] = o.column.cell(v)
-		}
+		all[k] = keyed{row, s.keys(nil, reflect.ValueOf(&row).Elem())}
 	}
-	slices.SortStableFunc(all, func(x, y keyed) int {
-		for n, o := range s.order {
-			if c := o.compare(x.keys[n], y.keys[n]); c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(x, y keyed) int { return s.compare(x.keys, y.keys) })
 	for k := range all {
 		rows[k] = all[k].row
 	}
 	return rows
+}
+
+// chooses tells whether a row meets every condition.
+func (s *selection[T]) chooses(row reflect.Value) bool {
+	return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.met(row) })
+}
+
+// keys appends what a row is ordered by.
+func (s *selection[T]) keys(out []cell, row reflect.Value) []cell {
+	for _, o := range s.order {
+		out = append(out, o.column.cell(row))
+	}
+	return out
+}
+
+// compare orders rows by their keys.
+func (s *selection[T]) compare(x, y []cell) int {
+	for n, o := range s.order {
+		if c := o.compare(x[n], y[n]); c != 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 // compare puts what is not known last, whichever way the order goes.

@@ -289,7 +289,8 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 				continue
 			}
 			drawn := accounts.Drawn{At: d.From, MilliWh: d.Meter.MilliWh}
-			if p := s.prices.At(accounts.PerDrawn, place, s.owner, daycount.On(time.UnixMilli(d.From).In(place.Zone))); p != nil && len(p.Hours) > 0 {
+			price := s.prices.At(accounts.PerDrawn, place, s.owner, daycount.On(time.UnixMilli(d.From).In(place.Zone)))
+			if price != nil && len(price.Hours) > 0 {
 				if hours == nil {
 					if hours, err = s.hours(ctx, id, w); err != nil {
 						return 0, err
@@ -297,7 +298,7 @@ func (s *session) bookEnergy(ctx context.Context, b *accounts.Booked, out *accou
 				}
 				drawn.Hours = accounts.ByHour(drawn.MilliWh, d.From, d.To, place.Zone, hours)
 			}
-			if err := b.Energy(place, s.owner, &drawn, s.prices); err != nil {
+			if err := b.Energy(place, &drawn, price); err != nil {
 				return 0, err
 			}
 			metered := accounts.Deeds{DrawnMilliW: d.Meter.MilliWh, Metered: true}

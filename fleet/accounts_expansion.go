@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/fleetwatt/fleetwatt/devices"
@@ -71,13 +72,12 @@ func (a *Accounts) Expand(ctx context.Context, owners []string, site devices.Sit
 		if err != nil {
 			return out, err
 		}
+		// What a station returned is told by its present owner's record.
+		stations := slices.DeleteFunc(s.stationIDs(ever()), func(id string) bool { return !s.has("station/"+id, now) })
 		byStation := map[string]accounts.Tracks{}
 		err = s.each(ctx, func(m *accounts.Statement) error {
-			for _, id := range s.stationIDs(ever()) {
+			for _, id := range stations {
 				name := "station/" + id
-				if !s.has(name, now) { // what it returned is told by its present owner's record
-					continue
-				}
 				if byStation[id] == nil {
 					byStation[id] = accounts.Tracks{}
 				}

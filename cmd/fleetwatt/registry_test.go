@@ -11,18 +11,23 @@ import (
 	"github.com/fleetwatt/fleetwatt/api"
 )
 
-// What is exported can be changed in a file and imported, and every cell that
-// can't be accepted is named.
-func TestRegistryCommands(t *testing.T) {
-	t.Parallel()
-	s := serve(t)
-	file := filepath.Join(t.TempDir(), "registry.csv")
-	write := func(text string) {
+// registryFile is a file to import, and what writes it.
+func registryFile(t *testing.T) (file string, write func(text string)) {
+	file = filepath.Join(t.TempDir(), "registry.csv")
+	return file, func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What is exported can be changed in a file and imported, and every cell that
+// can't be accepted is named.
+func TestRegistryCommands(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	file, write := registryFile(t)
 	write("id,name\nacme,Acme\n")
 	out, _ := s.operate("registry", "import", "--kind", "owner", file, "--dry-run")
 	wants(t, "dry run", out, "1 would be created, 0 would be changed, 0 stay")
@@ -73,13 +78,7 @@ func TestRegistryCommands(t *testing.T) {
 func TestRegistryImportOfAWholeFleet(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	file := filepath.Join(t.TempDir(), "registry.csv")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	file, write := registryFile(t)
 	var text strings.Builder
 	text.WriteString("id,name\n")
 	for n := range packFrom / 190 {

@@ -155,7 +155,9 @@ func TestEnergyIsBooked(t *testing.T) {
 		{"no price", "else", late, map[string]int64{}, accounts.NoPrice},
 	} {
 		var b accounts.Booked
-		if err := b.Energy(&accounts.Station{ID: "s", Zone: kolkata}, tt.owner, &tt.drawn, prices); err != nil {
+		here := &accounts.Station{ID: "s", Zone: kolkata}
+		price := prices.At(accounts.PerDrawn, here, tt.owner, day("2026-01-05"))
+		if err := b.Energy(here, &tt.drawn, price); err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		got := map[string]int64{}

@@ -153,11 +153,9 @@ type Drawn struct {
 	Hours   [24]int64 // of MilliWh, by the local hour, where a price asks for it; all 0: not known
 }
 
-// Energy books what a station drew on a day: one event, or one for each of the
-// day's prices of which there was some.
-func (b *Booked) Energy(at *Station, owner string, d *Drawn, prices Prices) error {
-	day := daycount.On(time.UnixMilli(d.At).In(at.Zone))
-	p := prices.At(PerDrawn, at, owner, day)
+// Energy books what a station drew on a day by the price of it: one event, or one for
+// each of the price's amounts of which there was some; nil: there is no price.
+func (b *Booked) Energy(at *Station, d *Drawn, p *Price) error {
 	if p == nil {
 		b.gap(NoPrice, "station/"+at.ID, "energy on days for which no price was entered is not in the statement")
 		return nil
@@ -172,7 +170,7 @@ func (b *Booked) Energy(at *Station, owner string, d *Drawn, prices Prices) erro
 	if len(p.Hours) > 0 && d.Hours == [24]int64{} && d.MilliWh > 0 {
 		b.gap(NoMeter, "station/"+at.ID, "days whose hours are not known cost the price of all other hours")
 	}
-	id := fmt.Sprintf("station/%s/energy/%s", at.ID, day)
+	id := fmt.Sprintf("station/%s/energy/%s", at.ID, daycount.On(time.UnixMilli(d.At).In(at.Zone)))
 	if others > 0 || len(p.Hours) == 0 {
 		if err := b.drew(id, at, d.At, p, p.Price, others); err != nil {
 			return err

@@ -160,8 +160,9 @@ func (w *batteryWriter) write(ctx context.Context, r *BatteryResult) error {
 }
 
 // BatteryDays returns the days of the battery in [fromDay, toDay), ascending.
-// Those without data are absent, one that can't be read is dossier.Unread. Days are kept for ever, as all results are: how a
-// battery was on any day is told from all days before it. One is some 700 bytes.
+// Those without data are absent, one that can't be read is dossier.Unread. Days are
+// kept for ever, as all results are: how a battery was on any day is told from all
+// days before it. One is some 700 bytes.
 func (l *Ledger) BatteryDays(ctx context.Context, id string, fromDay, toDay int64) ([]dossier.Day, error) {
 	days, lost := make([]dossier.Day, 0, max(0, min(toDay-fromDay, 64))), unread{of: "days"}
 	_, err := database.Collect(ctx, l.db.Read, func(row database.Scanner) (struct{}, error) {

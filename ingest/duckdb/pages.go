@@ -73,8 +73,7 @@ type pageStream struct {
 	ts      []int64
 	row     int // of the chunk, behind the run
 	values  []values
-	run     run
-	some    bool
+	heading
 }
 
 type fetched struct {
@@ -134,13 +133,6 @@ func (s *pageStream) kinds(p page) []chunks.Kind {
 
 // open waits for the first page.
 func (s *pageStream) open() error { return s.next() }
-
-func (s *pageStream) head() *run {
-	if !s.some {
-		return nil
-	}
-	return &s.run
-}
 
 func (s *pageStream) advance(n int) error {
 	if n < len(s.run.ts) {

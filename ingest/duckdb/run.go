@@ -87,13 +87,25 @@ type stream interface {
 	close()
 }
 
+// heading is where a stream is.
+type heading struct {
+	run  run
+	some bool // it is not at its end
+}
+
+func (h *heading) head() *run {
+	if !h.some {
+		return nil
+	}
+	return &h.run
+}
+
 // hotStream goes through snapshots of segments.
 type hotStream struct {
 	cursor  *hot.Cursor
 	columns []column
 	hot     hot.Run
-	run     run
-	some    bool
+	heading
 }
 
 func newHotStream(columns []column, newestFirst []*hot.Snapshot) *hotStream {
@@ -127,13 +139,6 @@ func (s *hotStream) next() {
 	}
 }
 
-func (s *hotStream) head() *run {
-	if !s.some {
-		return nil
-	}
-	return &s.run
-}
-
 func (s *hotStream) advance(n int) error {
 	if n < len(s.run.ts) {
 		s.run.skip(n)
@@ -150,12 +155,11 @@ type blockStream struct {
 	blocks  []*block // that are not gone through yet, ascending by time
 	columns []column
 	window  telemetry.Window
-	run     run
-	some    bool
+	heading
 }
 
 func newBlockStream(device string, w telemetry.Window, columns []column, blocks []*block) *blockStream {
-	return &blockStream{blocks: blocks, columns: columns, window: w, run: run{device: device, values: make([]values, len(columns))}}
+	return &blockStream{blocks: blocks, columns: columns, window: w, heading: heading{run: run{device: device, values: make([]values, len(columns))}}}
 }
 
 func (s *blockStream) open() error {
@@ -177,13 +181,6 @@ func (s *blockStream) next() {
 			s.run.values[i] = v
 		}
 	}
-}
-
-func (s *blockStream) head() *run {
-	if !s.some {
-		return nil
-	}
-	return &s.run
 }
 
 func (s *blockStream) advance(n int) error {
